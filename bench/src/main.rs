@@ -1,0 +1,3 @@
+//! Load generator and benchmark driver.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The verbs for people: exec, emit, tail, certs.

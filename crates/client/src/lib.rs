@@ -1,0 +1,1 @@
+//! The library for producers and readers: emit and stream envelopes.

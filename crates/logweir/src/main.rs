@@ -1,0 +1,3 @@
+//! The binary: arguments, configuration, telemetry, wiring.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The doors and exits: ingress, egress, agent, reverse log proxy, gateway, authorisation, self-metrics.

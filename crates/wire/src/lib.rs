@@ -1,0 +1,1 @@
+//! Pure formats: proto JSON and server-sent events. No I/O.

@@ -1,0 +1,1 @@
+//! Starts the binary and its neighbours as processes.
