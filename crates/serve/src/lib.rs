@@ -1,1 +1,8 @@
-//! The doors and exits: ingress, egress, agent, reverse log proxy, gateway, authorisation, self-metrics.
+//! The doors and exits, one module each, and the roles that are made of them.
+
+pub mod agent;
+pub mod auth;
+pub mod gateway;
+pub mod rlp;
+pub mod router;
+pub mod settings;
