@@ -1,9 +1,11 @@
 //! Settings that several roles share: TLS files, queue bounds, limits.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::auth::LocalToken;
 
 /// PEM files of one side of a mutual-TLS connection. Re-read when they change.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
@@ -66,7 +68,7 @@ pub struct SelfMetricsConfig {
     pub agent: String,
     /// How often counters and gauges are sent; `0s` never.
     #[serde(with = "crate::settings::duration")]
-    #[schemars(with = "String")]
+    #[schemars(with = "crate::settings::duration::Text")]
     pub interval: Duration,
     /// `source_id` of the envelopes. Empty: the peer's name of the role.
     pub source_id: String,
@@ -82,6 +84,16 @@ impl Default for SelfMetricsConfig {
     }
 }
 
+/// What changes in a running process when its configuration is read again. The
+/// roles get it as a [`tokio::sync::watch`] value; everything else needs a restart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Live {
+    /// Tokens of this installation (`auth.tokens`).
+    pub tokens: Vec<LocalToken>,
+    /// Default tags of the agent (`agent.tags`).
+    pub tags: BTreeMap<String, String>,
+}
+
 /// An HTTPS door for `/metrics` that asks for a client certificate.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
@@ -94,9 +106,28 @@ pub struct MetricsDoor {
 
 /// Durations as people write them: `250ms`, `15s`, `14m`, `1h30m`.
 pub mod duration {
-    use std::time::Duration;
+    use std::{borrow::Cow, time::Duration};
 
+    use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    /// Stands for a duration in the schema that the reference of the settings is
+    /// made from.
+    pub struct Text;
+
+    impl JsonSchema for Text {
+        fn schema_name() -> Cow<'static, str> {
+            "Duration".into()
+        }
+
+        fn inline_schema() -> bool {
+            true
+        }
+
+        fn json_schema(_: &mut SchemaGenerator) -> Schema {
+            json_schema!({ "type": "string", "format": "duration" })
+        }
+    }
 
     /// Writes a duration as `1h2m3s` or, below a second, `250ms`.
     pub fn format(value: Duration) -> String {

@@ -41,12 +41,12 @@ pub struct AgentConfig {
     pub connections: usize,
     /// How often the names of the routers are looked up again.
     #[serde(with = "duration")]
-    #[schemars(with = "String")]
+    #[schemars(with = "duration::Text")]
     pub resolve_interval: Duration,
     /// A connection that takes nothing for this long while envelopes wait is
     /// closed and replaced.
     #[serde(with = "duration")]
-    #[schemars(with = "String")]
+    #[schemars(with = "duration::Text")]
     pub stall_timeout: Duration,
     /// Batches after which a connection is replaced, so that new routers get
     /// their share; 0 never.

@@ -1,6 +1,6 @@
 //! Settings of authorisation.
 
-use std::{path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,14 +20,14 @@ pub struct AuthConfig {
     pub tokens: Vec<LocalToken>,
     /// How long a granted answer of UAA or CAPI is remembered; `0s` not at all.
     #[serde(with = "duration")]
-    #[schemars(with = "String")]
+    #[schemars(with = "duration::Text")]
     pub cache_ttl: Duration,
     /// Most remembered answers; the least recently used goes.
     pub cache_entries: usize,
 }
 
 /// Cloud Foundry's token server.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+#[derive(Clone, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct UaaConfig {
     /// Base URL; `/check_token` is asked there.
@@ -35,6 +35,7 @@ pub struct UaaConfig {
     /// Client that may check tokens.
     pub client_id: String,
     /// Its secret.
+    #[schemars(extend("x-secret" = true))]
     pub client_secret: String,
     /// Authorities of the server's certificate; empty: the ones of the system.
     #[serde(default)]
@@ -42,6 +43,18 @@ pub struct UaaConfig {
     /// Accept any certificate.
     #[serde(default)]
     pub skip_verify: bool,
+}
+
+impl fmt::Debug for UaaConfig {
+    /// Without the secret: settings end up in logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UaaConfig")
+            .field("url", &self.url)
+            .field("client_id", &self.client_id)
+            .field("ca", &self.ca)
+            .field("skip_verify", &self.skip_verify)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Cloud Foundry's API.
@@ -70,6 +83,7 @@ pub struct LocalToken {
     /// Whom it was given to; shown in logs.
     pub name: String,
     /// SHA-256 of the token, lower-case hex: `printf %s TOKEN | sha256sum`.
+    #[schemars(extend("x-secret" = true))]
     pub sha256: String,
     /// Source ids that it may read; `*` for everything.
     pub read: Vec<String>,

@@ -28,7 +28,9 @@ pub struct GatewayConfig {
     pub rlp_tls: TlsFiles,
     /// Name that the reverse log proxy's certificate must carry.
     pub rlp_name: String,
-    /// Who may read.
+    /// Who may read: the section `[auth]` of the configuration, which the gateway
+    /// and the front door share.
+    #[serde(skip)]
     pub auth: AuthConfig,
     /// The stream settings.
     pub stream: StreamConfig,
@@ -54,11 +56,11 @@ pub struct HttpsFiles {
 pub struct StreamConfig {
     /// A quiet stream gets a heartbeat after this long.
     #[serde(with = "duration")]
-    #[schemars(with = "String")]
+    #[schemars(with = "duration::Text")]
     pub heartbeat: Duration,
     /// A stream is closed with a `closing` event after this long.
     #[serde(with = "duration")]
-    #[schemars(with = "String")]
+    #[schemars(with = "duration::Text")]
     pub timeout: Duration,
     /// Most streams at a time.
     pub max_streams: usize,

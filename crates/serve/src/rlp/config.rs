@@ -32,7 +32,7 @@ pub struct RlpConfig {
     pub router_name: String,
     /// How often the names of the routers are looked up again.
     #[serde(with = "duration")]
-    #[schemars(with = "String")]
+    #[schemars(with = "duration::Text")]
     pub resolve_interval: Duration,
     /// Connections to each router, shared by the streams of all readers.
     pub connections_per_router: usize,

@@ -1,0 +1,34 @@
+//! Settings of everything in one process.
+
+use std::net::SocketAddr;
+
+use crate::{
+    agent::AgentConfig,
+    gateway::{GatewayConfig, HttpsFiles},
+    rlp::RlpConfig,
+    router::RouterConfig,
+};
+
+/// Every role over one exchange in memory. The roles' own listen addresses, router
+/// lists and connections between each other are not used; their bounds are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunConfig {
+    /// HTTP front door.
+    pub http: SocketAddr,
+    /// Certificate and key of the front door; plain HTTP when absent.
+    pub https: Option<HttpsFiles>,
+    /// gRPC door of readers and routers: Egress and Ingress, mutual TLS by
+    /// `router.tls`, limits by `router.limits`.
+    pub grpc: SocketAddr,
+    /// gRPC door of local producers: Ingress with the agent's tags and counter
+    /// totals, mutual TLS by `agent.tls`, limits by `agent.limits`.
+    pub ingress: SocketAddr,
+    /// Tags, counters and limits of local ingress.
+    pub agent: AgentConfig,
+    /// Queues of subscribers.
+    pub router: RouterConfig,
+    /// Streams of readers.
+    pub rlp: RlpConfig,
+    /// Event streams and who may read.
+    pub gateway: GatewayConfig,
+}
