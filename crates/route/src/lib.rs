@@ -1,1 +1,25 @@
-//! Selectors, index, shard groups, chunk queues, loss ledger: publish and subscribe that drops. No I/O.
+//! Publish and subscribe that drops: selectors, the subscription index, shard
+//! groups, chunk queues and the loss ledger. No I/O, no clock: time comes in as
+//! an argument.
+//!
+//! The way of a batch: [`Publisher::publish`] walks its frames once, asks the
+//! [`index`](exchange) who wants each, and appends them to the
+//! [`ChunkQueue`](queue::ChunkQueue) of each subscriber. A queue that is full
+//! drops its oldest chunk, counts it by [`Cause`] and by source, and hands the
+//! loss to the reader with the next chunk it takes.
+
+pub mod counters;
+pub mod exchange;
+mod index;
+pub mod ledger;
+pub mod notice;
+pub mod queue;
+pub mod selector;
+mod shard;
+
+pub use exchange::{
+    Exchange, ExchangeLimits, Published, Publisher, SubscribeRequest, Subscription,
+};
+pub use ledger::{Cause, Loss, LossTotals, QueueStats};
+pub use queue::{Chunk, ChunkQueue, QueueLimits, Taken};
+pub use selector::{Selector, SelectorError};

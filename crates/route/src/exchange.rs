@@ -1,0 +1,569 @@
+//! The exchange: publishers on one side, subscriptions on the other, and a
+//! swapped index between them.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+};
+
+use arc_swap::ArcSwap;
+use bytes::{Bytes, BytesMut};
+use logweir_proto::{
+    frames::{frames, push_frame},
+    peek::{Peek, PeekError, peek},
+    sanitize::sanitize,
+    v2,
+};
+
+use crate::{
+    index::{Index, KindMask, Wants},
+    ledger::{Cause, LossTotals, QueueStats},
+    queue::{Budget, ChunkQueue, Dropped, QueueLimits, Span, Taken},
+    selector::Selector,
+    shard::Group,
+};
+
+/// Bounds of an exchange.
+#[derive(Clone, Copy, Debug)]
+pub struct ExchangeLimits {
+    /// Bounds of each subscriber's queue.
+    pub queue: QueueLimits,
+    /// Bytes that may wait in all queues together.
+    pub total_bytes: usize,
+}
+
+/// A request to subscribe.
+#[derive(Clone, Debug, Default)]
+pub struct SubscribeRequest {
+    /// What is wanted. None: nothing is ever delivered.
+    pub selectors: Vec<Selector>,
+    /// Readers of one selector and one shard id share its envelopes. Empty: none.
+    pub shard: String,
+    /// Orders the members of a shard group; metric names then decide who gets
+    /// what. Empty: the least loaded member does.
+    pub deterministic_name: String,
+    /// Largest frame this reader takes; `None`: the exchange's bound.
+    pub frame: Option<usize>,
+}
+
+impl SubscribeRequest {
+    /// Reads a reader's request off the wire as a router does.
+    pub fn from_wire(request: &v2::EgressBatchRequest) -> Self {
+        Self {
+            selectors: Selector::all_from_wire(&request.selectors),
+            shard: request.shard_id.clone(),
+            deterministic_name: request.deterministic_name.clone(),
+            frame: None,
+        }
+    }
+}
+
+/// One reader as the index sees it.
+pub(crate) struct Subscriber {
+    id: u64,
+    pub(crate) selectors: Vec<Selector>,
+    pub(crate) shard: Box<str>,
+    pub(crate) deterministic_name: Box<str>,
+    queue: Arc<ChunkQueue>,
+}
+
+/// What came in through one exchange.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IngressStats {
+    /// Envelopes that were received, malformed ones included.
+    pub ingress: u64,
+    /// Bytes of the frames received.
+    pub bytes: u64,
+    /// Envelopes that nobody wanted.
+    pub unmatched: u64,
+    /// Frames that were no envelope: dropped.
+    pub malformed: u64,
+    /// Envelopes whose invalid UTF-8 was replaced.
+    pub sanitized: u64,
+}
+
+/// The whole balance of an exchange.
+#[derive(Clone, Debug)]
+pub struct ExchangeStats {
+    /// What came in.
+    pub ingress: IngressStats,
+    /// Subscriptions at this moment.
+    pub subscriptions: usize,
+    /// All queues together, those of readers that left included:
+    /// `offered = taken + dropped + queued`.
+    pub queues: QueueStats,
+}
+
+#[derive(Default)]
+struct Registry {
+    next: u64,
+    members: Vec<Arc<Subscriber>>,
+    /// Balance of the queues whose readers left.
+    retired: QueueStats,
+    ended: bool,
+}
+
+/// Routes batches of envelopes to subscriptions.
+pub struct Exchange {
+    limits: ExchangeLimits,
+    budget: Arc<Budget>,
+    index: ArcSwap<Index>,
+    registry: Mutex<Registry>,
+    ingress: Mutex<IngressStats>,
+    losses: Mutex<LossTotals>,
+}
+
+impl Exchange {
+    /// An exchange without subscriptions.
+    pub fn new(limits: ExchangeLimits) -> Arc<Self> {
+        Arc::new(Self {
+            limits,
+            budget: Budget::new(limits.total_bytes),
+            index: ArcSwap::from_pointee(Index::default()),
+            registry: Mutex::default(),
+            ingress: Mutex::default(),
+            losses: Mutex::default(),
+        })
+    }
+
+    /// Adds a reader. It gets what is published from now on.
+    pub fn subscribe(self: &Arc<Self>, request: SubscribeRequest) -> Subscription {
+        let mut limits = self.limits.queue;
+        limits.frame = request.frame.unwrap_or(limits.frame);
+        let queue = Arc::new(ChunkQueue::new(limits, Arc::clone(&self.budget)));
+        let mut registry = self.registry();
+        let id = registry.next;
+        registry.next += 1;
+        registry.members.push(Arc::new(Subscriber {
+            id,
+            selectors: request.selectors,
+            shard: request.shard.into(),
+            deterministic_name: request.deterministic_name.into(),
+            queue: Arc::clone(&queue),
+        }));
+        if registry.ended {
+            queue.end();
+        }
+        self.index
+            .store(Arc::new(Index::build(registry.members.clone())));
+        Subscription {
+            exchange: Arc::clone(self),
+            id,
+            queue,
+        }
+    }
+
+    fn unsubscribe(&self, id: u64) {
+        let mut registry = self.registry();
+        let Some(position) = registry.members.iter().position(|member| member.id == id) else {
+            return;
+        };
+        let member = registry.members.remove(position);
+        self.index
+            .store(Arc::new(Index::build(registry.members.clone())));
+        let cause = if registry.ended {
+            Cause::Shutdown
+        } else {
+            Cause::ReaderGone
+        };
+        // A publisher that still holds the old index finds the queue closed, and
+        // its envelopes are added by `record`.
+        let (stats, dropped) = member.queue.close(cause);
+        registry.retired.add(&stats);
+        drop(registry);
+        self.record_losses(&dropped);
+    }
+
+    /// Ends every subscription: readers get what is queued, then the end.
+    pub fn end(&self) {
+        let mut registry = self.registry();
+        registry.ended = true;
+        for member in &registry.members {
+            member.queue.end();
+        }
+    }
+
+    /// A handle that publishes. Each ingress stream has its own.
+    pub fn publisher(self: &Arc<Self>) -> Publisher {
+        Publisher {
+            exchange: Arc::clone(self),
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// The balance at this moment. The queues' part balances exactly, also while
+    /// readers come and go.
+    pub fn stats(&self) -> ExchangeStats {
+        let registry = self.registry();
+        let mut queues = registry.retired;
+        for member in &registry.members {
+            queues.add(&member.queue.stats());
+        }
+        let subscriptions = registry.members.len();
+        drop(registry);
+        ExchangeStats {
+            ingress: *self.ingress(),
+            subscriptions,
+            queues,
+        }
+    }
+
+    /// Balance of each live subscription, for dumps: id, shard id, balance.
+    pub fn subscriptions(&self) -> Vec<(u64, Box<str>, QueueStats)> {
+        let registry = self.registry();
+        let members = registry.members.iter();
+        members
+            .map(|member| (member.id, member.shard.clone(), member.queue.stats()))
+            .collect()
+    }
+
+    /// What was lost here, by cause and by source.
+    pub fn losses(&self) -> LossTotals {
+        self.losses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn record_losses(&self, dropped: &Dropped) {
+        if dropped.runs.is_empty() {
+            return;
+        }
+        let mut losses = self.losses.lock().unwrap_or_else(PoisonError::into_inner);
+        for (cause, run) in &dropped.runs {
+            losses.record_frames(*cause, run);
+        }
+    }
+
+    /// Counts what was pushed into a queue that closed while it was being pushed.
+    fn record_late(&self, envelopes: u64) {
+        let mut registry = self.registry();
+        registry.retired.offered += envelopes;
+        registry.retired.dropped[Cause::ReaderGone.index()] += envelopes;
+    }
+
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ingress(&self) -> MutexGuard<'_, IngressStats> {
+        self.ingress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A reader's end of its queue. Dropping it unsubscribes, and counts what was
+/// still queued.
+pub struct Subscription {
+    exchange: Arc<Exchange>,
+    id: u64,
+    queue: Arc<ChunkQueue>,
+}
+
+impl Subscription {
+    /// See [`ChunkQueue::poll_take`].
+    pub fn poll_take(&self, context: &mut Context<'_>, tell: bool) -> Poll<Option<Taken>> {
+        self.queue.poll_take(context, tell)
+    }
+
+    /// See [`ChunkQueue::take`].
+    pub async fn take(&self) -> Option<Taken> {
+        self.queue.take().await
+    }
+
+    /// See [`ChunkQueue::try_take`].
+    pub fn try_take(&self) -> Option<Taken> {
+        self.queue.try_take()
+    }
+
+    /// Bytes that wait for this reader.
+    pub fn load(&self) -> usize {
+        self.queue.load()
+    }
+
+    /// The balance of this reader's queue.
+    pub fn stats(&self) -> QueueStats {
+        self.queue.stats()
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.exchange.unsubscribe(self.id);
+    }
+}
+
+/// What became of one batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Published {
+    /// Envelopes in the batch, malformed ones included.
+    pub envelopes: u64,
+    /// Frames that were no envelope.
+    pub malformed: u64,
+    /// Envelopes whose invalid UTF-8 was replaced.
+    pub sanitized: u64,
+}
+
+/// Publishes batches; holds the scratch space of one ingress stream.
+pub struct Publisher {
+    exchange: Arc<Exchange>,
+    scratch: Scratch,
+}
+
+#[derive(Default)]
+struct Scratch {
+    spans: Vec<Span>,
+    /// Positions of the frames wanted, by slot.
+    wanted: Vec<Vec<u32>>,
+    /// Bytes of them, by slot: the load that this batch will add.
+    bytes: Vec<usize>,
+    /// Slots with at least one frame.
+    touched: Vec<u32>,
+    /// Turns ties between equally loaded members of a shard group.
+    turn: usize,
+}
+
+/// A frame that cannot be passed on as it is.
+struct Unclean;
+
+impl Publisher {
+    /// Routes every envelope of an `EnvelopeBatch`. What is malformed is counted
+    /// and dropped alone; invalid UTF-8 is replaced; the rest goes on untouched.
+    pub fn publish(&mut self, batch: &Bytes) -> Published {
+        let index = self.exchange.index.load();
+        match self.scratch.route(&index, batch) {
+            Ok(unmatched) => {
+                let published = Published {
+                    envelopes: self.scratch.spans.len() as u64,
+                    ..Published::default()
+                };
+                self.deliver(&index, batch, unmatched, published);
+                published
+            }
+            Err(Unclean) => {
+                let (clean, mut published) = cleaned(batch);
+                let unmatched = self.scratch.route(&index, &clean).unwrap_or_default();
+                published.envelopes = self.scratch.spans.len() as u64 + published.malformed;
+                self.deliver(&index, &clean, unmatched, published);
+                published
+            }
+        }
+    }
+
+    fn deliver(&mut self, index: &Index, batch: &Bytes, unmatched: u64, published: Published) {
+        let Scratch {
+            spans,
+            wanted,
+            bytes,
+            touched,
+            ..
+        } = &mut self.scratch;
+        {
+            let mut ingress = self.exchange.ingress();
+            ingress.ingress += published.envelopes;
+            ingress.bytes += batch.len() as u64;
+            ingress.unmatched += unmatched;
+            ingress.malformed += published.malformed;
+            ingress.sanitized += published.sanitized;
+        }
+        if published.malformed > 0 {
+            let mut losses = self
+                .exchange
+                .losses
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            losses.record(Cause::Malformed, "", published.malformed);
+        }
+        for slot in touched.drain(..) {
+            let Some(subscriber) = index.members.get(slot as usize) else {
+                continue;
+            };
+            let frames = &mut wanted[slot as usize];
+            bytes[slot as usize] = 0;
+            let dropped = if frames.len() == spans.len() {
+                subscriber.queue.push_all(batch, spans)
+            } else {
+                subscriber.queue.push_some(batch, spans, frames)
+            };
+            frames.clear();
+            if !dropped.runs.is_empty() {
+                self.exchange.record_drops(&dropped);
+            }
+        }
+    }
+}
+
+impl Exchange {
+    /// Adds what one push dropped to the ledger. Frames refused by a queue whose
+    /// reader had just left are not in any live balance, so they are added to the
+    /// one of the readers that left.
+    fn record_drops(&self, dropped: &Dropped) {
+        let late = dropped
+            .runs
+            .iter()
+            .filter(|(cause, _)| *cause == Cause::ReaderGone)
+            .count();
+        if late > 0 {
+            self.record_late(late as u64);
+        }
+        self.record_losses(dropped);
+    }
+}
+
+impl Scratch {
+    /// Finds out who wants each frame. Returns how many envelopes nobody wants.
+    fn route(&mut self, index: &Index, batch: &[u8]) -> Result<u64, Unclean> {
+        self.reset(index.members.len());
+        let mut kinds = 0;
+        let mut unmatched = 0;
+        // Subscribers that want whole kinds of every source are matched once for
+        // the batch below; the others frame by frame.
+        let by_frame = !index.every.named.is_empty()
+            || !index.every.groups.is_empty()
+            || !index.by_source.is_empty();
+        let everything: u8 = index
+            .every
+            .kinds
+            .iter()
+            .fold(0, |all, (_, kinds)| all | kinds);
+        for frame in frames(batch) {
+            let frame = frame.map_err(|_| Unclean)?;
+            let envelope = peek(frame.envelope).map_err(|_| Unclean)?;
+            let kind = KindMask::of(envelope.kind);
+            kinds |= kind;
+            let start = u32::try_from(frame.start).map_err(|_| Unclean)?;
+            let end = u32::try_from(frame.start + frame.bytes.len()).map_err(|_| Unclean)?;
+            self.spans.push(Span { start, end, kind });
+            let mut matched = everything & kind != 0;
+            if by_frame {
+                matched |= self.match_frame(index, &envelope, kind);
+            }
+            if !matched {
+                unmatched += 1;
+            }
+        }
+        self.match_batch(&index.every, kinds);
+        Ok(unmatched)
+    }
+
+    fn reset(&mut self, members: usize) {
+        for slot in self.touched.drain(..) {
+            self.wanted[slot as usize].clear();
+            self.bytes[slot as usize] = 0;
+        }
+        self.spans.clear();
+        if self.wanted.len() < members {
+            self.wanted.resize_with(members, Vec::new);
+            self.bytes.resize(members, 0);
+        }
+    }
+
+    /// Adds the frame just read to everybody who wants it by source, name or
+    /// shard. Returns whether anybody does.
+    fn match_frame(&mut self, index: &Index, envelope: &Peek<'_>, kind: u8) -> bool {
+        let mut matched = false;
+        let own = index.by_source.get(envelope.source_id);
+        for wants in [Some(&index.every), own].into_iter().flatten() {
+            for slot in wants.named_for(envelope) {
+                self.want(slot);
+                matched = true;
+            }
+            for (what, group) in &wants.groups {
+                if what.matches(envelope) {
+                    let slot = group
+                        .decided(envelope)
+                        .unwrap_or_else(|| self.least_loaded(index, group));
+                    self.want(slot);
+                    matched = true;
+                }
+            }
+        }
+        for (slot, kinds) in own.map_or(&[][..], |wants| &wants.kinds[..]) {
+            if kinds & kind != 0 {
+                self.want(*slot);
+                matched = true;
+            }
+        }
+        matched
+    }
+
+    /// Adds the frames of the batch to everybody who wants kinds of every source.
+    fn match_batch(&mut self, every: &Wants, batch: u8) {
+        for (slot, kinds) in &every.kinds {
+            if kinds & batch == 0 {
+                continue;
+            }
+            let frames = &mut self.wanted[*slot as usize];
+            if frames.is_empty() {
+                self.touched.push(*slot);
+            }
+            if kinds & batch == batch {
+                frames.clear();
+                frames.extend((0_u32..).take(self.spans.len()));
+                continue;
+            }
+            // Named wishes of the same reader may have added some already.
+            let before = std::mem::take(frames);
+            let mut before = before.into_iter().peekable();
+            for (position, span) in (0_u32..).zip(&self.spans) {
+                let named = before.next_if_eq(&position).is_some();
+                if named || span.kind & kinds != 0 {
+                    frames.push(position);
+                }
+            }
+        }
+    }
+
+    /// Adds the frame just read for one reader, once.
+    fn want(&mut self, slot: u32) {
+        let position = u32::try_from(self.spans.len()).unwrap_or(u32::MAX) - 1;
+        let frames = &mut self.wanted[slot as usize];
+        if frames.last() == Some(&position) {
+            return;
+        }
+        if frames.is_empty() {
+            self.touched.push(slot);
+        }
+        frames.push(position);
+        let span = self.spans[position as usize];
+        self.bytes[slot as usize] += (span.end - span.start) as usize;
+    }
+
+    fn least_loaded(&mut self, index: &Index, group: &Group) -> u32 {
+        let count = group.members.len();
+        self.turn = self.turn.wrapping_add(1);
+        let turned = (0..count).map(|step| group.members[(self.turn + step) % count]);
+        let load = |slot: &u32| {
+            let slot = *slot as usize;
+            index.members[slot].queue.load() + self.bytes[slot]
+        };
+        turned.min_by_key(load).unwrap_or_default()
+    }
+}
+
+/// Rebuilds a batch without its malformed frames and with valid UTF-8.
+fn cleaned(batch: &[u8]) -> (Bytes, Published) {
+    let mut clean = BytesMut::with_capacity(batch.len());
+    let mut published = Published::default();
+    for frame in frames(batch) {
+        let Ok(frame) = frame else {
+            // Where the framing itself breaks, nothing after it can be read.
+            published.malformed += 1;
+            break;
+        };
+        match peek(frame.envelope) {
+            Ok(_) => clean.extend_from_slice(frame.bytes),
+            Err(PeekError::InvalidUtf8) => match sanitize(frame.envelope) {
+                Ok(envelope) => {
+                    push_frame(&mut clean, &envelope);
+                    published.sanitized += 1;
+                }
+                Err(_) => published.malformed += 1,
+            },
+            Err(PeekError::Malformed(_)) => published.malformed += 1,
+        }
+    }
+    (clean.freeze(), published)
+}
+
+#[cfg(test)]
+mod tests;

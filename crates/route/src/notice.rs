@@ -1,0 +1,174 @@
+//! Telling a reader, in its own stream, what it lost.
+//!
+//! The V2 protocol has no message for it, so a notice is an envelope: a log line
+//! (`ERR`, tag `source_type=LGR`, as the platform's own lines have always been
+//! marked) for readers of logs, a counter named `dropped` for all others. There is
+//! one for each source that lost something, under that source's id, so that it
+//! reaches whoever reads that source further down; what was lost by sources too
+//! many to name goes under [`SOURCE_ID`].
+
+use bytes::BytesMut;
+use logweir_proto::{frames::push_frame, v2};
+use prost::Message;
+
+use crate::{
+    ledger::{ByCause, Loss, causes},
+    queue::Chunk,
+};
+
+/// Source id of notices that speak of many sources, and of self-metrics that have
+/// no peer's name.
+pub const SOURCE_ID: &str = "logweir";
+
+/// What kind of envelope this reader understands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A log line, for readers that selected logs.
+    Log,
+    /// A counter, for all others.
+    Counter,
+}
+
+/// Writes the notices of one loss as a chunk. `hop` is the role that lost the
+/// envelopes, `now` the time in Unix nanoseconds.
+pub fn chunk(loss: &Loss, form: Form, hop: &str, now: i64) -> Chunk {
+    let mut frames = BytesMut::new();
+    let mut envelopes = 0;
+    let rest = (!loss.rest.iter().all(|count| *count == 0)).then_some((SOURCE_ID, &loss.rest));
+    let named = loss
+        .sources
+        .iter()
+        .map(|(source, counts)| (&**source, counts));
+    for (source, counts) in named.chain(rest) {
+        for envelope in notices(source, counts, form, hop, now) {
+            push_frame(&mut frames, &envelope.encode_to_vec());
+            envelopes += 1;
+        }
+    }
+    Chunk {
+        frames: frames.freeze(),
+        envelopes,
+    }
+}
+
+fn notices(source: &str, lost: &ByCause, form: Form, hop: &str, now: i64) -> Vec<v2::Envelope> {
+    let envelope = |tags: &[(&str, &str)], message| v2::Envelope {
+        timestamp: now,
+        source_id: source.into(),
+        tags: tags
+            .iter()
+            .map(|(key, value)| ((*key).into(), (*value).into()))
+            .collect(),
+        message: Some(message),
+        ..v2::Envelope::default()
+    };
+    match form {
+        Form::Log => {
+            let total: u64 = lost.iter().sum();
+            let names: Vec<_> = causes(lost).map(|(cause, _)| cause.name()).collect();
+            let payload = text(lost, total, hop);
+            let tags = [
+                ("source_type", "LGR"),
+                ("hop", hop),
+                ("cause", &names.join(",")),
+                ("dropped", &total.to_string()),
+            ];
+            let log = v2::Log {
+                payload: payload.into(),
+                r#type: v2::log::Type::Err.into(),
+            };
+            vec![envelope(&tags, v2::envelope::Message::Log(log))]
+        }
+        Form::Counter => causes(lost)
+            .map(|(cause, count)| {
+                let tags = [
+                    ("direction", "egress"),
+                    ("hop", hop),
+                    ("cause", cause.name()),
+                ];
+                let counter = v2::Counter {
+                    name: "dropped".into(),
+                    delta: count,
+                    total: 0,
+                };
+                envelope(&tags, v2::envelope::Message::Counter(counter))
+            })
+            .collect(),
+    }
+}
+
+/// `1200 envelopes lost at the router: 1200 queue_full (the reader was …)`.
+fn text(lost: &ByCause, total: u64, hop: &str) -> String {
+    let noun = if total == 1 { "envelope" } else { "envelopes" };
+    let parts: Vec<_> = causes(lost)
+        .map(|(cause, count)| format!("{count} {} ({})", cause.name(), cause.reason()))
+        .collect();
+    format!("{total} {noun} lost at the {hop}: {}", parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+
+    use super::*;
+    use crate::ledger::Cause;
+
+    fn decoded(chunk: &Chunk) -> Vec<v2::Envelope> {
+        v2::EnvelopeBatch::decode(chunk.frames.clone())
+            .unwrap()
+            .batch
+    }
+
+    #[test]
+    fn each_source_is_told_its_own_loss_and_the_sum_is_whole() {
+        let mut loss = Loss::default();
+        loss.record(Cause::QueueFull, "app-1", 1150);
+        loss.record(Cause::TooLarge, "app-1", 50);
+        loss.record(Cause::QueueFull, "app-2", 1);
+        for source in 0..40 {
+            loss.record(Cause::QueueFull, &format!("more-{source}"), 1);
+        }
+        let chunk = chunk(&loss, Form::Log, "router", 7);
+        let all = decoded(&chunk);
+        assert_eq!(all.len(), chunk.envelopes as usize);
+        let sum: u64 = all
+            .iter()
+            .map(|one| one.tags["dropped"].parse::<u64>().unwrap())
+            .sum();
+        assert_eq!(sum, loss.total());
+        let first = all.iter().find(|one| one.source_id == "app-1").unwrap();
+        let Some(v2::envelope::Message::Log(log)) = &first.message else {
+            panic!("no log")
+        };
+        assert_eq!(
+            std::str::from_utf8(&log.payload).unwrap(),
+            "1200 envelopes lost at the router: 1150 queue_full (the reader was slower than the \
+             stream), 50 too_large (larger than this reader takes)"
+        );
+        assert_eq!(first.tags["source_type"], "LGR");
+        assert!(all.iter().any(|one| one.source_id == SOURCE_ID));
+    }
+
+    #[test]
+    fn readers_without_logs_get_a_counter_for_each_cause() {
+        let mut loss = Loss::default();
+        loss.record(Cause::QueueFull, "app", 3);
+        loss.record(Cause::TooLarge, "app", 4);
+        let all = decoded(&chunk(&loss, Form::Counter, "rlp", 7));
+        let deltas: Vec<_> = all
+            .iter()
+            .map(|one| match &one.message {
+                Some(v2::envelope::Message::Counter(counter)) => (
+                    one.tags["cause"].as_str(),
+                    counter.name.as_str(),
+                    counter.delta,
+                ),
+                other => panic!("{other:?} is no counter"),
+            })
+            .collect();
+        assert_eq!(
+            deltas,
+            [("queue_full", "dropped", 3), ("too_large", "dropped", 4)]
+        );
+    }
+}

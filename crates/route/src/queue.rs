@@ -1,0 +1,534 @@
+//! The queue of one subscriber: chunks of frames, bounded in bytes and in
+//! envelopes, which drops its oldest chunk when it is full.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
+
+use bytes::{Bytes, BytesMut};
+
+use crate::ledger::{Cause, Loss, QueueStats};
+
+/// A chunk is closed once it holds this many bytes …
+pub const CHUNK_BYTES: usize = 64 << 10;
+/// … or this many envelopes: what a peer's batch holds.
+pub const CHUNK_ENVELOPES: u32 = 100;
+/// Runs of frames from this size on are shared by reference; smaller ones are
+/// copied into the tail, so that they travel together and pin no large buffer.
+const SHARE_FROM: usize = 8 << 10;
+
+/// Where one envelope's frame lies in its batch, and its kind as a bit.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// First byte of the frame.
+    pub start: u32,
+    /// One past its last byte.
+    pub end: u32,
+    /// Bit of the envelope's kind (see `KindMask` in the index).
+    pub kind: u8,
+}
+
+impl Span {
+    fn bytes(self) -> usize {
+        (self.end - self.start) as usize
+    }
+}
+
+/// A run of frames: a valid `EnvelopeBatch`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// The frames.
+    pub frames: Bytes,
+    /// How many envelopes they hold.
+    pub envelopes: u32,
+}
+
+/// Bounds of a queue.
+#[derive(Clone, Copy, Debug)]
+pub struct QueueLimits {
+    /// Most bytes that wait.
+    pub bytes: usize,
+    /// Most envelopes that wait.
+    pub envelopes: u64,
+    /// Largest frame that this reader takes; larger ones are dropped and told.
+    pub frame: usize,
+}
+
+/// Bytes that may wait in all queues of an exchange together. Past it every queue
+/// is held to [`Budget::floor`].
+#[derive(Debug)]
+pub struct Budget {
+    total: usize,
+    used: AtomicUsize,
+    queues: AtomicUsize,
+}
+
+impl Budget {
+    /// A budget of `total` bytes.
+    pub fn new(total: usize) -> Arc<Self> {
+        Arc::new(Self {
+            total,
+            used: AtomicUsize::new(0),
+            queues: AtomicUsize::new(0),
+        })
+    }
+
+    /// What each queue may hold once the budget is used up.
+    fn floor(&self) -> usize {
+        (self.total / self.queues.load(Ordering::Relaxed).max(1)).max(CHUNK_BYTES)
+    }
+
+    fn limit(&self, own: usize) -> usize {
+        if self.used.load(Ordering::Relaxed) > self.total {
+            own.min(self.floor())
+        } else {
+            own
+        }
+    }
+}
+
+/// What a reader gets when it asks: what it lost since it last asked, then the
+/// oldest chunk.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// What was lost just before this chunk.
+    pub loss: Option<Box<Loss>>,
+    /// The chunk; absent only when the queue ended with a loss still untold.
+    pub chunk: Option<Chunk>,
+}
+
+/// Chunks that a push or a close dropped, for the ledger of the hop.
+#[must_use = "dropped chunks must be counted"]
+#[derive(Debug, Default)]
+pub struct Dropped {
+    /// Runs of frames, with why they went.
+    pub runs: Vec<(Cause, Bytes)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// Nothing is added any more; what is there is still taken.
+    Ending,
+    /// The reader is gone.
+    Closed,
+}
+
+struct Inner {
+    sealed: VecDeque<Chunk>,
+    tail: BytesMut,
+    tail_envelopes: u32,
+    /// Size of the last tail: the next one is allocated for as much.
+    tail_hint: usize,
+    stats: QueueStats,
+    loss: Option<Box<Loss>>,
+    reader: Option<Waker>,
+    state: State,
+}
+
+/// A bounded queue of chunks with any number of writers and one reader.
+///
+/// Writers never wait: one short lock for each batch. Accounting happens under
+/// the same lock, so that [`ChunkQueue::stats`] balances at every moment.
+pub struct ChunkQueue {
+    limits: QueueLimits,
+    budget: Arc<Budget>,
+    /// Bytes that wait, readable without the lock: how loaded this reader is.
+    load: AtomicUsize,
+    inner: Mutex<Inner>,
+}
+
+impl ChunkQueue {
+    /// An empty queue that takes its bytes from `budget` too.
+    pub fn new(limits: QueueLimits, budget: Arc<Budget>) -> Self {
+        budget.queues.fetch_add(1, Ordering::Relaxed);
+        Self {
+            limits,
+            budget,
+            load: AtomicUsize::new(0),
+            inner: Mutex::new(Inner {
+                sealed: VecDeque::new(),
+                tail: BytesMut::new(),
+                tail_envelopes: 0,
+                tail_hint: 0,
+                stats: QueueStats::default(),
+                loss: None,
+                reader: None,
+                state: State::Open,
+            }),
+        }
+    }
+
+    /// A queue of its own, with no shared budget.
+    pub fn alone(limits: QueueLimits) -> Self {
+        Self::new(limits, Budget::new(usize::MAX))
+    }
+
+    /// Adds every frame of a batch: `spans` are all its frames, in order.
+    pub fn push_all(&self, batch: &Bytes, spans: &[Span]) -> Dropped {
+        if spans.iter().any(|span| span.bytes() > self.limits.frame) {
+            return self.push_each(batch, spans.iter().copied());
+        }
+        let mut inner = self.lock();
+        if let Some(gone) = inner.refuse(batch, spans.iter().copied()) {
+            return gone;
+        }
+        let (Some(first), Some(last)) = (spans.first(), spans.last()) else {
+            return Dropped::default();
+        };
+        let before = inner.stats.queued_bytes;
+        if (last.end - first.start) as usize >= SHARE_FROM {
+            for (start, end, envelopes) in pieces(spans) {
+                inner.share(Chunk {
+                    frames: batch.slice(start..end),
+                    envelopes,
+                });
+            }
+        } else {
+            for span in spans {
+                inner.append(&batch[span.start as usize..span.end as usize]);
+            }
+        }
+        self.settle(inner, before, Dropped::default())
+    }
+
+    /// Adds the frames of a batch that this reader wants; `wanted` are positions
+    /// in `spans`, ascending.
+    pub fn push_some(&self, batch: &Bytes, spans: &[Span], wanted: &[u32]) -> Dropped {
+        self.push_each(
+            batch,
+            wanted.iter().map(|position| spans[*position as usize]),
+        )
+    }
+
+    /// Adds one run of frames that is nobody else's, such as a converted batch.
+    pub fn push_chunk(&self, chunk: Chunk) -> Dropped {
+        let mut inner = self.lock();
+        if let Some(cause) = inner.refuses() {
+            inner.stats.offered += u64::from(chunk.envelopes);
+            return inner.drop_run(cause, chunk);
+        }
+        let before = inner.stats.queued_bytes;
+        if chunk.frames.len() >= SHARE_FROM {
+            inner.share(chunk);
+        } else {
+            inner.append_run(&chunk);
+        }
+        self.settle(inner, before, Dropped::default())
+    }
+
+    /// Counts envelopes that were meant for this reader but cannot reach it.
+    pub fn reject(&self, cause: Cause, source: &str, envelopes: u64) {
+        let mut inner = self.lock();
+        inner.stats.offered += envelopes;
+        inner.stats.dropped[cause.index()] += envelopes;
+        inner
+            .loss
+            .get_or_insert_default()
+            .record(cause, source, envelopes);
+        let reader = inner.reader.take();
+        drop(inner);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+
+    fn push_each(&self, batch: &Bytes, spans: impl Iterator<Item = Span> + Clone) -> Dropped {
+        let mut inner = self.lock();
+        if let Some(gone) = inner.refuse(batch, spans.clone()) {
+            return gone;
+        }
+        let before = inner.stats.queued_bytes;
+        let mut dropped = Dropped::default();
+        for span in spans {
+            let run = span.start as usize..span.end as usize;
+            if span.bytes() > self.limits.frame {
+                let chunk = Chunk {
+                    frames: batch.slice(run),
+                    envelopes: 1,
+                };
+                inner.stats.offered += 1;
+                dropped
+                    .runs
+                    .append(&mut inner.drop_run(Cause::TooLarge, chunk).runs);
+            } else {
+                inner.append(&batch[run]);
+            }
+        }
+        self.settle(inner, before, dropped)
+    }
+
+    /// Drops what is over the bounds, tells the budget, and wakes the reader.
+    fn settle(
+        &self,
+        mut inner: MutexGuard<'_, Inner>,
+        before: u64,
+        mut dropped: Dropped,
+    ) -> Dropped {
+        let limit = self.budget.limit(self.limits.bytes) as u64;
+        while inner.stats.queued_bytes > limit || inner.stats.queued > self.limits.envelopes {
+            // The newest chunk stays even if it alone is over the bounds: a queue
+            // that refuses a large batch would never deliver it to anybody.
+            if inner.sealed.len() + usize::from(inner.tail_envelopes > 0) <= 1 {
+                break;
+            }
+            let Some(oldest) = inner.pop_oldest() else {
+                break;
+            };
+            dropped
+                .runs
+                .append(&mut inner.drop_run(Cause::QueueFull, oldest).runs);
+        }
+        self.note_load(before, inner.stats.queued_bytes);
+        let has_news = inner.stats.queued > 0 || inner.loss.is_some();
+        let reader = if has_news { inner.reader.take() } else { None };
+        drop(inner);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+        dropped
+    }
+
+    fn note_load(&self, before: u64, after: u64) {
+        let before = usize::try_from(before).unwrap_or(usize::MAX);
+        let after = usize::try_from(after).unwrap_or(usize::MAX);
+        self.load.store(after, Ordering::Relaxed);
+        if after >= before {
+            self.budget
+                .used
+                .fetch_add(after - before, Ordering::Relaxed);
+        } else {
+            self.budget
+                .used
+                .fetch_sub(before - after, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes the oldest chunk, with what was lost before it. Without `tell` a loss
+    /// stays where it is and adds up, so that a reader is not told of each chunk.
+    /// `None` once the queue has ended and is empty.
+    pub fn poll_take(&self, context: &mut Context<'_>, tell: bool) -> Poll<Option<Taken>> {
+        let mut inner = self.lock();
+        let tell = tell || inner.state != State::Open;
+        if let Some(taken) = self.take_now(&mut inner, tell) {
+            return Poll::Ready(Some(taken));
+        }
+        if inner.state != State::Open {
+            return Poll::Ready(None);
+        }
+        match &mut inner.reader {
+            Some(reader) => reader.clone_from(context.waker()),
+            none => *none = Some(context.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    /// Waits for the oldest chunk. `None` once the queue has ended and is empty.
+    pub async fn take(&self) -> Option<Taken> {
+        std::future::poll_fn(|context| self.poll_take(context, true)).await
+    }
+
+    /// The oldest chunk, if there is one now.
+    pub fn try_take(&self) -> Option<Taken> {
+        self.take_now(&mut self.lock(), true)
+    }
+
+    fn take_now(&self, inner: &mut Inner, tell: bool) -> Option<Taken> {
+        let before = inner.stats.queued_bytes;
+        let chunk = inner.pop_oldest();
+        let loss = if tell { inner.loss.take() } else { None };
+        if let Some(chunk) = &chunk {
+            inner.stats.taken += u64::from(chunk.envelopes);
+        }
+        self.note_load(before, inner.stats.queued_bytes);
+        (chunk.is_some() || loss.is_some()).then_some(Taken { loss, chunk })
+    }
+
+    /// Adds nothing more; the reader gets what is there, then `None`.
+    pub fn end(&self) {
+        let mut inner = self.lock();
+        if inner.state == State::Open {
+            inner.state = State::Ending;
+        }
+        let reader = inner.reader.take();
+        drop(inner);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+
+    /// The reader is gone: counts what is left as dropped for `cause`, and returns
+    /// the final balance.
+    pub fn close(&self, cause: Cause) -> (QueueStats, Dropped) {
+        let mut inner = self.lock();
+        let before = inner.stats.queued_bytes;
+        let mut dropped = Dropped::default();
+        while let Some(chunk) = inner.pop_oldest() {
+            dropped.runs.append(&mut inner.drop_run(cause, chunk).runs);
+        }
+        inner.state = State::Closed;
+        self.note_load(before, inner.stats.queued_bytes);
+        let reader = inner.reader.take();
+        let stats = inner.stats;
+        drop(inner);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+        (stats, dropped)
+    }
+
+    /// The balance at this moment.
+    pub fn stats(&self) -> QueueStats {
+        self.lock().stats
+    }
+
+    /// Bytes that wait, without taking the lock: how loaded the reader is.
+    pub fn load(&self) -> usize {
+        self.load.load(Ordering::Relaxed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic under this lock would be a bug in this file; the queue's state
+        // is consistent between statements, and other readers must go on.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for ChunkQueue {
+    fn drop(&mut self) {
+        let left = self.lock().stats.queued_bytes;
+        self.note_load(left, 0);
+        self.budget.queues.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Inner {
+    /// Why nothing can be added any more.
+    fn refuses(&self) -> Option<Cause> {
+        match self.state {
+            State::Open => None,
+            State::Ending => Some(Cause::Shutdown),
+            State::Closed => Some(Cause::ReaderGone),
+        }
+    }
+
+    /// Counts the frames as lost when the queue has ended.
+    fn refuse(&mut self, batch: &Bytes, spans: impl Iterator<Item = Span>) -> Option<Dropped> {
+        let cause = self.refuses()?;
+        let mut dropped = Dropped::default();
+        for span in spans {
+            let frames = batch.slice(span.start as usize..span.end as usize);
+            self.stats.offered += 1;
+            let mut run = self.drop_run(
+                cause,
+                Chunk {
+                    frames,
+                    envelopes: 1,
+                },
+            );
+            dropped.runs.append(&mut run.runs);
+        }
+        Some(dropped)
+    }
+
+    fn append(&mut self, frame: &[u8]) {
+        self.append_counted(frame, 1);
+    }
+
+    fn append_run(&mut self, chunk: &Chunk) {
+        self.append_counted(&chunk.frames, chunk.envelopes);
+    }
+
+    fn append_counted(&mut self, run: &[u8], envelopes: u32) {
+        let full = self.tail_envelopes + envelopes > CHUNK_ENVELOPES
+            || self.tail.len() + run.len() > CHUNK_BYTES;
+        if full {
+            self.seal();
+        }
+        if self.tail.capacity() == 0 {
+            self.tail.reserve(run.len().max(self.tail_hint));
+        }
+        self.tail.extend_from_slice(run);
+        self.tail_envelopes += envelopes;
+        self.count_in(run.len(), envelopes);
+    }
+
+    fn share(&mut self, chunk: Chunk) {
+        self.seal();
+        self.count_in(chunk.frames.len(), chunk.envelopes);
+        self.sealed.push_back(chunk);
+    }
+
+    fn count_in(&mut self, bytes: usize, envelopes: u32) {
+        self.stats.offered += u64::from(envelopes);
+        self.stats.queued += u64::from(envelopes);
+        self.stats.queued_bytes += bytes as u64;
+    }
+
+    /// Closes the tail, so that the next frame starts a new chunk.
+    fn seal(&mut self) {
+        if let Some(chunk) = self.take_tail() {
+            self.sealed.push_back(chunk);
+        }
+    }
+
+    fn take_tail(&mut self) -> Option<Chunk> {
+        if self.tail_envelopes == 0 {
+            return None;
+        }
+        self.tail_hint = self.tail.len().min(CHUNK_BYTES);
+        let frames = std::mem::take(&mut self.tail).freeze();
+        let envelopes = std::mem::take(&mut self.tail_envelopes);
+        Some(Chunk { frames, envelopes })
+    }
+
+    /// Takes the oldest chunk out of the queue's depth; the caller counts where
+    /// it went.
+    fn pop_oldest(&mut self) -> Option<Chunk> {
+        let chunk = self.sealed.pop_front().or_else(|| self.take_tail())?;
+        self.stats.queued -= u64::from(chunk.envelopes);
+        self.stats.queued_bytes -= chunk.frames.len() as u64;
+        Some(chunk)
+    }
+
+    fn drop_run(&mut self, cause: Cause, chunk: Chunk) -> Dropped {
+        self.stats.dropped[cause.index()] += u64::from(chunk.envelopes);
+        if self.state == State::Open {
+            self.loss
+                .get_or_insert_default()
+                .record_frames(cause, &chunk.frames);
+        }
+        Dropped {
+            runs: vec![(cause, chunk.frames)],
+        }
+    }
+}
+
+/// Cuts a batch at frame borders into runs of at most [`CHUNK_BYTES`] and
+/// [`CHUNK_ENVELOPES`]: start, end, envelopes. A larger frame is its own run.
+fn pieces(spans: &[Span]) -> impl Iterator<Item = (usize, usize, u32)> + '_ {
+    let mut rest = spans;
+    std::iter::from_fn(move || {
+        let first = rest.first()?;
+        let mut envelopes = 0;
+        let mut end = first.end;
+        for span in rest {
+            let whole = (span.end - first.start) as usize;
+            if envelopes > 0 && (envelopes == CHUNK_ENVELOPES || whole > CHUNK_BYTES) {
+                break;
+            }
+            envelopes += 1;
+            end = span.end;
+        }
+        rest = &rest[envelopes as usize..];
+        Some((first.start as usize, end as usize, envelopes))
+    })
+}
+
+#[cfg(test)]
+mod tests;
