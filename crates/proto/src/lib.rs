@@ -1,9 +1,12 @@
 //! Wire types of Loggregator V2, and what the data path does with an envelope's
 //! bytes without decoding it: frames, peek and edits. No I/O, no clock.
 
+pub mod edit;
+mod fields;
 pub mod frames;
 pub mod peek;
 mod reader;
+pub mod sanitize;
 mod schema;
 pub mod service;
 

@@ -27,6 +27,11 @@ pub(crate) mod key {
     pub(crate) const INSTANCE_ID: u64 = 8 << 3 | 2;
     pub(crate) const TAG: u64 = 9 << 3 | 2;
     pub(crate) const EVENT: u64 = 10 << 3 | 2;
+
+    /// True for the members of the oneof.
+    pub(crate) fn is_member(key: u64) -> bool {
+        matches!(key, LOG | COUNTER | GAUGE | TIMER | EVENT)
+    }
 }
 
 /// The highest number of a known field of the envelope.
@@ -183,8 +188,8 @@ impl<'a> Peek<'a> {
     pub fn metric_name(&self) -> Option<Cow<'a, str>> {
         match self.kind {
             Some(Kind::Counter | Kind::Timer) => Some(match self.body() {
-                Cow::Borrowed(body) => Cow::Borrowed(names::metric_name(body)),
-                Cow::Owned(body) => Cow::Owned(names::metric_name(&body).to_owned()),
+                Cow::Borrowed(body) => Cow::Borrowed(names::name(body)),
+                Cow::Owned(body) => Cow::Owned(names::name(&body).to_owned()),
             }),
             _ => None,
         }
