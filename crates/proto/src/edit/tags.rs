@@ -28,7 +28,11 @@ pub(super) fn tags(envelope: &[u8]) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// A tag's name and value.
-pub(super) fn tag(entry: &[u8]) -> (&str, &str) {
+fn tag(entry: &[u8]) -> (&str, &str) {
+    if let Some((name, value)) = plain(entry) {
+        let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
+        return (text(name), text(value));
+    }
     let mut found = ("", "");
     for field in fields(entry) {
         match field.key {
@@ -40,20 +44,25 @@ pub(super) fn tag(entry: &[u8]) -> (&str, &str) {
     found
 }
 
-/// A tag's name as bytes; the usual entry starts with it.
+/// A tag's name as bytes.
 #[inline]
 pub(super) fn tag_name(entry: &[u8]) -> &[u8] {
-    match entry {
-        [0x0A, len, tail @ ..] if *len < 0x80 => match tail.split_at_checked(usize::from(*len)) {
-            // Nothing but the value follows, so no second name either.
-            Some((name, [0x12, len, value @ ..]))
-                if *len < 0x80 && value.len() == usize::from(*len) =>
-            {
-                name
-            }
-            _ => tag(entry).0.as_bytes(),
-        },
-        _ => tag(entry).0.as_bytes(),
+    match plain(entry) {
+        Some((name, _)) => name,
+        None => tag(entry).0.as_bytes(),
+    }
+}
+
+/// Name and value of the usual entry: each once, below 128 bytes, nothing else.
+#[inline]
+fn plain(entry: &[u8]) -> Option<(&[u8], &[u8])> {
+    let [0x0A, name_len @ ..0x80, tail @ ..] = entry else {
+        return None;
+    };
+    let (name, tail) = tail.split_at_checked(usize::from(*name_len))?;
+    match tail {
+        [0x12, len @ ..0x80, value @ ..] if value.len() == usize::from(*len) => Some((name, value)),
+        _ => None,
     }
 }
 
@@ -99,6 +108,15 @@ pub(super) fn put_tag(out: &mut BytesMut, name: &str, value: &str) {
 
 /// Appends a deprecated tag with a text value.
 pub(super) fn put_deprecated_tag(out: &mut BytesMut, name: &str, value: &str) {
+    if let (Ok(name_len @ ..=0x3C), Ok(value_len @ ..=0x3C)) =
+        (u8::try_from(name.len()), u8::try_from(value.len()))
+    {
+        // The usual tag: every length takes one byte, so four copies make it.
+        out.put_slice(&[0x1A, name_len + value_len + 6, 0x0A, name_len]);
+        out.put_slice(name.as_bytes());
+        out.put_slice(&[0x12, value_len + 2, 0x0A, value_len]);
+        return out.put_slice(value.as_bytes());
+    }
     let text_len = bytes_len(value.len());
     put_varint(out, key::DEPRECATED_TAG);
     put_varint(out, (bytes_len(name.len()) + bytes_len(text_len)) as u64);
