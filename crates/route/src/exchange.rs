@@ -7,16 +7,16 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use logweir_proto::{
-    frames::{frames, push_frame},
-    peek::{Peek, PeekError, peek},
-    sanitize::sanitize,
+    frames::frames,
+    peek::{Peek, peek},
     v2,
 };
 
 use crate::{
-    index::{Index, KindMask, Wants},
+    admit::{self, Admitted, Unclean, span},
+    index::{Index, Wants},
     ledger::{Cause, LossTotals, QueueStats},
     queue::{Budget, ChunkQueue, Dropped, QueueLimits, Span, Taken},
     selector::Selector,
@@ -126,7 +126,7 @@ impl Exchange {
         })
     }
 
-    /// Adds a reader. It gets what is published from now on.
+    /// Adds a reader. It gets what is admitted from now on.
     pub fn subscribe(self: &Arc<Self>, request: SubscribeRequest) -> Subscription {
         let mut limits = self.limits.queue;
         limits.frame = request.frame.unwrap_or(limits.frame);
@@ -292,17 +292,6 @@ impl Drop for Subscription {
     }
 }
 
-/// What became of one batch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Published {
-    /// Envelopes in the batch, malformed ones included.
-    pub envelopes: u64,
-    /// Frames that were no envelope.
-    pub malformed: u64,
-    /// Envelopes whose invalid UTF-8 was replaced.
-    pub sanitized: u64,
-}
-
 /// Publishes batches; holds the scratch space of one ingress stream.
 pub struct Publisher {
     exchange: Arc<Exchange>,
@@ -322,34 +311,31 @@ struct Scratch {
     turn: usize,
 }
 
-/// A frame that cannot be passed on as it is.
-struct Unclean;
-
 impl Publisher {
     /// Routes every envelope of an `EnvelopeBatch`. What is malformed is counted
     /// and dropped alone; invalid UTF-8 is replaced; the rest goes on untouched.
-    pub fn publish(&mut self, batch: &Bytes) -> Published {
+    pub fn publish(&mut self, batch: &Bytes) -> Admitted {
         let index = self.exchange.index.load();
         match self.scratch.route(&index, batch) {
             Ok(unmatched) => {
-                let published = Published {
+                let admitted = Admitted {
                     envelopes: self.scratch.spans.len() as u64,
-                    ..Published::default()
+                    ..Admitted::default()
                 };
-                self.deliver(&index, batch, unmatched, published);
-                published
+                self.deliver(&index, batch, unmatched, admitted);
+                admitted
             }
             Err(Unclean) => {
-                let (clean, mut published) = cleaned(batch);
+                let (clean, mut admitted) = admit::cleaned(batch);
                 let unmatched = self.scratch.route(&index, &clean).unwrap_or_default();
-                published.envelopes = self.scratch.spans.len() as u64 + published.malformed;
-                self.deliver(&index, &clean, unmatched, published);
-                published
+                admitted.envelopes = self.scratch.spans.len() as u64 + admitted.malformed;
+                self.deliver(&index, &clean, unmatched, admitted);
+                admitted
             }
         }
     }
 
-    fn deliver(&mut self, index: &Index, batch: &Bytes, unmatched: u64, published: Published) {
+    fn deliver(&mut self, index: &Index, batch: &Bytes, unmatched: u64, admitted: Admitted) {
         let Scratch {
             spans,
             wanted,
@@ -359,19 +345,19 @@ impl Publisher {
         } = &mut self.scratch;
         {
             let mut ingress = self.exchange.ingress();
-            ingress.ingress += published.envelopes;
+            ingress.ingress += admitted.envelopes;
             ingress.bytes += batch.len() as u64;
             ingress.unmatched += unmatched;
-            ingress.malformed += published.malformed;
-            ingress.sanitized += published.sanitized;
+            ingress.malformed += admitted.malformed;
+            ingress.sanitized += admitted.sanitized;
         }
-        if published.malformed > 0 {
+        if admitted.malformed > 0 {
             let mut losses = self
                 .exchange
                 .losses
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            losses.record(Cause::Malformed, "", published.malformed);
+            losses.record(Cause::Malformed, "", admitted.malformed);
         }
         for slot in touched.drain(..) {
             let Some(subscriber) = index.members.get(slot as usize) else {
@@ -428,11 +414,10 @@ impl Scratch {
         for frame in frames(batch) {
             let frame = frame.map_err(|_| Unclean)?;
             let envelope = peek(frame.envelope).map_err(|_| Unclean)?;
-            let kind = KindMask::of(envelope.kind);
+            let span = span(&frame, &envelope)?;
+            let kind = span.kind;
             kinds |= kind;
-            let start = u32::try_from(frame.start).map_err(|_| Unclean)?;
-            let end = u32::try_from(frame.start + frame.bytes.len()).map_err(|_| Unclean)?;
-            self.spans.push(Span { start, end, kind });
+            self.spans.push(span);
             let mut matched = everything & kind != 0;
             if by_frame {
                 matched |= self.match_frame(index, &envelope, kind);
@@ -538,31 +523,6 @@ impl Scratch {
         };
         turned.min_by_key(load).unwrap_or_default()
     }
-}
-
-/// Rebuilds a batch without its malformed frames and with valid UTF-8.
-fn cleaned(batch: &[u8]) -> (Bytes, Published) {
-    let mut clean = BytesMut::with_capacity(batch.len());
-    let mut published = Published::default();
-    for frame in frames(batch) {
-        let Ok(frame) = frame else {
-            // Where the framing itself breaks, nothing after it can be read.
-            published.malformed += 1;
-            break;
-        };
-        match peek(frame.envelope) {
-            Ok(_) => clean.extend_from_slice(frame.bytes),
-            Err(PeekError::InvalidUtf8) => match sanitize(frame.envelope) {
-                Ok(envelope) => {
-                    push_frame(&mut clean, &envelope);
-                    published.sanitized += 1;
-                }
-                Err(_) => published.malformed += 1,
-            },
-            Err(PeekError::Malformed(_)) => published.malformed += 1,
-        }
-    }
-    (clean.freeze(), published)
 }
 
 #[cfg(test)]

@@ -42,10 +42,6 @@ pub(crate) struct Wants {
 }
 
 impl Wants {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.kinds.is_empty() && self.named.is_empty() && self.groups.is_empty()
-    }
-
     fn add(&mut self, slot: u32, what: &What) {
         if let What::Any(kind) = what {
             let bit = KindMask::of(Some(*kind));

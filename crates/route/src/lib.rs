@@ -3,11 +3,12 @@
 //! an argument.
 //!
 //! The way of a batch: [`Publisher::publish`] walks its frames once, asks the
-//! [`index`](exchange) who wants each, and appends them to the
+//! index who wants each, and appends them to the
 //! [`ChunkQueue`](queue::ChunkQueue) of each subscriber. A queue that is full
 //! drops its oldest chunk, counts it by [`Cause`] and by source, and hands the
 //! loss to the reader with the next chunk it takes.
 
+pub mod admit;
 pub mod counters;
 pub mod exchange;
 mod index;
@@ -17,9 +18,8 @@ pub mod queue;
 pub mod selector;
 mod shard;
 
-pub use exchange::{
-    Exchange, ExchangeLimits, Published, Publisher, SubscribeRequest, Subscription,
-};
+pub use admit::Admitted;
+pub use exchange::{Exchange, ExchangeLimits, Publisher, SubscribeRequest, Subscription};
 pub use ledger::{Cause, Loss, LossTotals, QueueStats};
 pub use queue::{Chunk, ChunkQueue, QueueLimits, Taken};
 pub use selector::{Selector, SelectorError};

@@ -48,6 +48,7 @@ pub fn chunk(loss: &Loss, form: Form, hop: &str, now: i64) -> Chunk {
     Chunk {
         frames: frames.freeze(),
         envelopes,
+        deprecated_tags: false,
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Span {
     pub end: u32,
     /// Bit of the envelope's kind (see `KindMask` in the index).
     pub kind: u8,
+    /// Whether it has deprecated tags.
+    pub deprecated_tags: bool,
 }
 
 impl Span {
@@ -46,6 +48,9 @@ pub struct Chunk {
     pub frames: Bytes,
     /// How many envelopes they hold.
     pub envelopes: u32,
+    /// Whether any of them has deprecated tags, so that an exit which rewrites
+    /// those can pass all other chunks on as they are.
+    pub deprecated_tags: bool,
 }
 
 /// Bounds of a queue.
@@ -123,6 +128,7 @@ struct Inner {
     sealed: VecDeque<Chunk>,
     tail: BytesMut,
     tail_envelopes: u32,
+    tail_deprecated_tags: bool,
     /// Size of the last tail: the next one is allocated for as much.
     tail_hint: usize,
     stats: QueueStats,
@@ -155,6 +161,7 @@ impl ChunkQueue {
                 sealed: VecDeque::new(),
                 tail: BytesMut::new(),
                 tail_envelopes: 0,
+                tail_deprecated_tags: false,
                 tail_hint: 0,
                 stats: QueueStats::default(),
                 loss: None,
@@ -183,15 +190,12 @@ impl ChunkQueue {
         };
         let before = inner.stats.queued_bytes;
         if (last.end - first.start) as usize >= SHARE_FROM {
-            for (start, end, envelopes) in pieces(spans) {
-                inner.share(Chunk {
-                    frames: batch.slice(start..end),
-                    envelopes,
-                });
+            for piece in pieces(spans) {
+                inner.share(chunk_of(batch, piece));
             }
         } else {
             for span in spans {
-                inner.append(&batch[span.start as usize..span.end as usize]);
+                inner.append(batch, *span);
             }
         }
         self.settle(inner, before, Dropped::default())
@@ -217,7 +221,7 @@ impl ChunkQueue {
         if chunk.frames.len() >= SHARE_FROM {
             inner.share(chunk);
         } else {
-            inner.append_run(&chunk);
+            inner.append_run(&chunk.frames, chunk.envelopes, chunk.deprecated_tags);
         }
         self.settle(inner, before, Dropped::default())
     }
@@ -246,18 +250,14 @@ impl ChunkQueue {
         let before = inner.stats.queued_bytes;
         let mut dropped = Dropped::default();
         for span in spans {
-            let run = span.start as usize..span.end as usize;
             if span.bytes() > self.limits.frame {
-                let chunk = Chunk {
-                    frames: batch.slice(run),
-                    envelopes: 1,
-                };
+                let chunk = chunk_of(batch, &[span]);
                 inner.stats.offered += 1;
                 dropped
                     .runs
                     .append(&mut inner.drop_run(Cause::TooLarge, chunk).runs);
             } else {
-                inner.append(&batch[run]);
+                inner.append(batch, span);
             }
         }
         self.settle(inner, before, dropped)
@@ -422,29 +422,19 @@ impl Inner {
         let cause = self.refuses()?;
         let mut dropped = Dropped::default();
         for span in spans {
-            let frames = batch.slice(span.start as usize..span.end as usize);
             self.stats.offered += 1;
-            let mut run = self.drop_run(
-                cause,
-                Chunk {
-                    frames,
-                    envelopes: 1,
-                },
-            );
+            let mut run = self.drop_run(cause, chunk_of(batch, &[span]));
             dropped.runs.append(&mut run.runs);
         }
         Some(dropped)
     }
 
-    fn append(&mut self, frame: &[u8]) {
-        self.append_counted(frame, 1);
+    fn append(&mut self, batch: &[u8], span: Span) {
+        let frame = &batch[span.start as usize..span.end as usize];
+        self.append_run(frame, 1, span.deprecated_tags);
     }
 
-    fn append_run(&mut self, chunk: &Chunk) {
-        self.append_counted(&chunk.frames, chunk.envelopes);
-    }
-
-    fn append_counted(&mut self, run: &[u8], envelopes: u32) {
+    fn append_run(&mut self, run: &[u8], envelopes: u32, deprecated_tags: bool) {
         let full = self.tail_envelopes + envelopes > CHUNK_ENVELOPES
             || self.tail.len() + run.len() > CHUNK_BYTES;
         if full {
@@ -455,6 +445,7 @@ impl Inner {
         }
         self.tail.extend_from_slice(run);
         self.tail_envelopes += envelopes;
+        self.tail_deprecated_tags |= deprecated_tags;
         self.count_in(run.len(), envelopes);
     }
 
@@ -484,7 +475,12 @@ impl Inner {
         self.tail_hint = self.tail.len().min(CHUNK_BYTES);
         let frames = std::mem::take(&mut self.tail).freeze();
         let envelopes = std::mem::take(&mut self.tail_envelopes);
-        Some(Chunk { frames, envelopes })
+        let deprecated_tags = std::mem::take(&mut self.tail_deprecated_tags);
+        Some(Chunk {
+            frames,
+            envelopes,
+            deprecated_tags,
+        })
     }
 
     /// Takes the oldest chunk out of the queue's depth; the caller counts where
@@ -509,24 +505,34 @@ impl Inner {
     }
 }
 
+/// The run of frames that `spans`, neighbours in the batch, make up.
+fn chunk_of(batch: &Bytes, spans: &[Span]) -> Chunk {
+    let (start, end) = match spans {
+        [first, .., last] => (first.start, last.end),
+        [only] => (only.start, only.end),
+        [] => (0, 0),
+    };
+    Chunk {
+        frames: batch.slice(start as usize..end as usize),
+        envelopes: u32::try_from(spans.len()).unwrap_or(u32::MAX),
+        deprecated_tags: spans.iter().any(|span| span.deprecated_tags),
+    }
+}
+
 /// Cuts a batch at frame borders into runs of at most [`CHUNK_BYTES`] and
-/// [`CHUNK_ENVELOPES`]: start, end, envelopes. A larger frame is its own run.
-fn pieces(spans: &[Span]) -> impl Iterator<Item = (usize, usize, u32)> + '_ {
+/// [`CHUNK_ENVELOPES`]. A larger frame is a run of its own.
+fn pieces(spans: &[Span]) -> impl Iterator<Item = &[Span]> {
     let mut rest = spans;
     std::iter::from_fn(move || {
-        let first = rest.first()?;
-        let mut envelopes = 0;
-        let mut end = first.end;
-        for span in rest {
-            let whole = (span.end - first.start) as usize;
-            if envelopes > 0 && (envelopes == CHUNK_ENVELOPES || whole > CHUNK_BYTES) {
-                break;
-            }
-            envelopes += 1;
-            end = span.end;
-        }
-        rest = &rest[envelopes as usize..];
-        Some((first.start as usize, end as usize, envelopes))
+        let first = rest.first()?.start;
+        let fitting = rest
+            .iter()
+            .take(CHUNK_ENVELOPES as usize)
+            .take_while(|span| (span.end - first) as usize <= CHUNK_BYTES)
+            .count();
+        let (piece, after) = rest.split_at(fitting.max(1));
+        rest = after;
+        Some(piece)
     })
 }
 

@@ -34,6 +34,7 @@ fn batch(first: u64, count: u64, payload: usize) -> (Bytes, Vec<Span>) {
             start,
             end: u32::try_from(bytes.len()).unwrap(),
             kind: 1,
+            deprecated_tags: false,
         });
     }
     (bytes.freeze(), spans)
@@ -123,7 +124,7 @@ proptest! {
             }
             let stats = queue.stats();
             prop_assert!(stats.balanced(), "{stats:?}");
-            prop_assert_eq!(stats.queued as usize, model.waiting.len());
+            prop_assert_eq!(stats.queued, model.waiting.len() as u64);
             prop_assert_eq!(stats.taken, model.taken);
             prop_assert_eq!(stats.dropped_total(), model.lost);
             prop_assert_eq!(queue.load() as u64, stats.queued_bytes);
