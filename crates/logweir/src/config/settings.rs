@@ -1,0 +1,89 @@
+//! The tree of settings: what `logweir.toml` may say.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use logweir_serve::{
+    agent::AgentConfig,
+    auth::AuthConfig,
+    gateway::{GatewayConfig, HttpsFiles},
+    rlp::RlpConfig,
+    router::RouterConfig,
+    settings::duration,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Everything that can be set. A process reads its role's section and the keys
+/// above the sections.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    /// Directory of certificates, the lock and `endpoints.json`. Empty:
+    /// `$XDG_DATA_HOME/logweir`, else `$HOME/.local/share/logweir`, else
+    /// `/var/lib/logweir`.
+    pub(crate) data_dir: PathBuf,
+    /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`), or a list
+    /// such as `info,logweir_serve=debug`. Changes on reload.
+    pub(crate) log_level: String,
+    /// Threads that carry envelopes; `0`: one for each core.
+    pub(crate) worker_threads: usize,
+    /// How long an orderly end may take to flush queues before streams are cut.
+    #[serde(with = "duration")]
+    #[schemars(with = "duration::Text")]
+    pub(crate) shutdown_deadline: Duration,
+    /// The doors of `logweir run`.
+    pub(crate) run: RunSettings,
+    /// The agent. `logweir run` takes its tags, counters, limits and TLS files.
+    pub(crate) agent: AgentConfig,
+    /// The router. `logweir run` takes its queues, limits and TLS files.
+    pub(crate) router: RouterConfig,
+    /// The reverse log proxy. `logweir run` takes its stream limits.
+    pub(crate) rlp: RlpConfig,
+    /// The gateway. `logweir run` takes its stream settings.
+    pub(crate) gateway: GatewayConfig,
+    /// Who may read over HTTP: at the gateway and at the front door of `logweir run`.
+    pub(crate) auth: AuthConfig,
+}
+
+/// The doors of `logweir run`. Port 0 takes a free one; the bound addresses are
+/// printed and written to `endpoints.json` in the data directory.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RunSettings {
+    /// HTTP front door: `/v2/read`, `/metrics`, `/healthz`, `/readyz`.
+    pub(crate) http: SocketAddr,
+    /// Certificate and key of the front door; plain HTTP when absent.
+    pub(crate) https: Option<HttpsFiles>,
+    /// gRPC door of readers and agents, mutual TLS.
+    pub(crate) grpc: SocketAddr,
+    /// gRPC door of local producers, mutual TLS.
+    pub(crate) ingress: SocketAddr,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::new(),
+            log_level: "info".into(),
+            worker_threads: 0,
+            shutdown_deadline: Duration::from_secs(10),
+            run: RunSettings::default(),
+            agent: AgentConfig::default(),
+            router: RouterConfig::default(),
+            rlp: RlpConfig::default(),
+            gateway: GatewayConfig::default(),
+            auth: AuthConfig::default(),
+        }
+    }
+}
+
+impl Default for RunSettings {
+    fn default() -> Self {
+        Self {
+            http: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            https: None,
+            grpc: SocketAddr::from(([127, 0, 0, 1], 8082)),
+            ingress: SocketAddr::from(([127, 0, 0, 1], 3458)),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+use std::{collections::BTreeMap, path::PathBuf};
+
+use super::{super::load, check};
+use crate::role::Role;
+
+fn problems(role: Role, text: &str, insecure: bool) -> Vec<String> {
+    let sources = load::Sources {
+        file: Some((PathBuf::from("weir.toml"), text.into())),
+        variables: BTreeMap::new(),
+    };
+    let loaded = load::load(&sources).expect("parses");
+    match check(role, &loaded, insecure) {
+        Ok(()) => Vec::new(),
+        Err(error) => error.0.iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[test]
+fn the_defaults_are_sound() {
+    assert_eq!(problems(Role::Run, "", false), Vec::<String>::new());
+    assert_eq!(problems(Role::Router, "", false), Vec::<String>::new());
+    assert_eq!(problems(Role::Gateway, "", false), Vec::<String>::new());
+}
+
+#[test]
+fn agents_and_proxies_need_routers() {
+    let reason = "names no router; write [\"HOST:PORT\"] or [\"srv:NAME\"]";
+    assert_eq!(
+        problems(Role::Agent, "", false),
+        [format!("agent.routers: {reason}")]
+    );
+    assert_eq!(
+        problems(Role::Rlp, "", false),
+        [format!("rlp.routers: {reason}")]
+    );
+    let text = "[agent]\nrouters = [\"a:1\", \"srv:_grpc._tcp.weir\", \":8082\"]\n";
+    assert_eq!(
+        problems(Role::Agent, text, false),
+        ["weir.toml:2: agent.routers[2]: `:8082` is no HOST:PORT"]
+    );
+}
+
+#[test]
+fn an_open_door_needs_a_credential() {
+    let text = "[run]\nhttp = \"0.0.0.0:8080\"\n";
+    let found = problems(Role::Run, text, false);
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0].starts_with("weir.toml:2: run.http: 0.0.0.0:8080 is reachable"),
+        "{found:?}"
+    );
+    assert_eq!(problems(Role::Run, text, true), Vec::<String>::new());
+    let token = format!(
+        "{text}[[auth.tokens]]\nname = \"a\"\nsha256 = \"{}\"\nread = [\"*\"]\n",
+        "ab".repeat(32)
+    );
+    assert_eq!(problems(Role::Run, &token, false), Vec::<String>::new());
+    let udp = "[agent]\nrouters = [\"a:1\"]\nudp = \"0.0.0.0:3457\"\n";
+    assert_eq!(problems(Role::Agent, udp, false).len(), 1);
+}
+
+#[test]
+fn two_doors_cannot_share_an_address() {
+    let text = "[run]\nhttp = \"127.0.0.1:9000\"\ngrpc = \"0.0.0.0:9000\"\n";
+    assert_eq!(
+        problems(Role::Run, text, false),
+        ["weir.toml:3: run.grpc: 0.0.0.0:9000 is taken by run.http"]
+    );
+    let free = "[run]\nhttp = \"127.0.0.1:0\"\ngrpc = \"127.0.0.1:0\"\n";
+    assert_eq!(problems(Role::Run, free, false), Vec::<String>::new());
+}
+
+#[test]
+fn files_must_be_there_and_be_pem() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("cert.pem");
+    std::fs::write(&file, "hello").expect("written");
+    let text = format!(
+        "[router.tls]\ncert = {:?}\nkey = \"/does/not/exist\"\n",
+        file
+    );
+    let found = problems(Role::Router, &text, false);
+    assert_eq!(found.len(), 3, "{found:?}");
+    assert!(found[0].ends_with("cert.pem is no PEM file"), "{found:?}");
+    assert!(
+        found[1].contains("/does/not/exist cannot be read"),
+        "{found:?}"
+    );
+    assert!(
+        found[2].contains("router.tls.ca: a PEM file is needed here"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn sizes_and_times_make_sense() {
+    let text = "[router.queue]\nbytes = 10\nenvelopes = 0\n[router.limits]\nmessage_bytes = 1\n\
+                [gateway.stream]\nheartbeat = \"0s\"\n";
+    let found = problems(Role::Run, text, false).join("\n");
+    for key in [
+        "router.queue.bytes",
+        "router.queue.envelopes",
+        "router.limits.message_bytes",
+        "gateway.stream.heartbeat",
+    ] {
+        assert!(found.contains(key), "{key} in {found}");
+    }
+}
+
+#[test]
+fn tokens_are_checked() {
+    let text = "[[auth.tokens]]\nname = \"a\"\nsha256 = \"secret\"\nread = []\n";
+    let found = problems(Role::Gateway, text, false);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(
+        found[0].starts_with("weir.toml:1: auth.tokens[0].sha256: must be 64"),
+        "{found:?}"
+    );
+    assert!(
+        !found[0].contains("`secret`"),
+        "a token pasted by mistake is not repeated"
+    );
+}
