@@ -18,7 +18,7 @@ use crate::{
     admit::{self, Admitted, Unclean, span},
     index::{Index, Wants},
     ledger::{Cause, LossTotals, QueueStats},
-    queue::{Budget, ChunkQueue, Dropped, QueueLimits, Span, Taken},
+    queue::{Budget, Chunk, ChunkQueue, Dropped, QueueLimits, Span, Taken},
     selector::Selector,
     shard::Group,
 };
@@ -217,19 +217,35 @@ impl Exchange {
             .collect()
     }
 
-    /// What was lost here, by cause and by source.
-    pub fn losses(&self) -> LossTotals {
-        self.losses
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    /// What was lost here, by cause and by source. Held while it is read.
+    pub fn losses(&self) -> MutexGuard<'_, LossTotals> {
+        self.losses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts what came in: bytes of frames, envelopes that nobody wants, and what
+    /// the door found.
+    pub fn count_in(&self, bytes: usize, unmatched: u64, admitted: Admitted) {
+        {
+            let mut ingress = self.ingress();
+            ingress.ingress += admitted.envelopes;
+            ingress.bytes += bytes as u64;
+            ingress.unmatched += unmatched;
+            ingress.malformed += admitted.malformed;
+            ingress.sanitized += admitted.sanitized;
+        }
+        if admitted.malformed > 0 {
+            self.losses()
+                .record(Cause::Malformed, "", admitted.malformed);
+        }
+    }
+
+    /// Counts envelopes that the door turned away.
+    pub fn count_dropped(&self, cause: Cause, source: &str, envelopes: u64) {
+        self.losses().record(cause, source, envelopes);
     }
 
     fn record_losses(&self, dropped: &Dropped) {
-        if dropped.runs.is_empty() {
-            return;
-        }
-        let mut losses = self.losses.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut losses = self.losses();
         for (cause, run) in &dropped.runs {
             losses.record_frames(*cause, run);
         }
@@ -280,6 +296,22 @@ impl Subscription {
         self.queue.load()
     }
 
+    /// Counts a chunk that was taken but, as turned out, never arrived.
+    pub fn lost_after_taking(&self, cause: Cause, chunk: &Chunk) {
+        self.queue.lost_after_taking(cause, chunk);
+        self.exchange.losses().record_frames(cause, &chunk.frames);
+    }
+
+    /// A handle that fills this queue directly, past the index: for hops whose
+    /// envelopes come in for one reader already.
+    pub fn feeder(&self) -> Feeder {
+        Feeder {
+            exchange: Arc::clone(&self.exchange),
+            queue: Arc::clone(&self.queue),
+            spans: Vec::new(),
+        }
+    }
+
     /// The balance of this reader's queue.
     pub fn stats(&self) -> QueueStats {
         self.queue.stats()
@@ -289,6 +321,32 @@ impl Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         self.exchange.unsubscribe(self.id);
+    }
+}
+
+/// Fills the queue of one subscription directly.
+pub struct Feeder {
+    exchange: Arc<Exchange>,
+    queue: Arc<ChunkQueue>,
+    spans: Vec<Span>,
+}
+
+impl Feeder {
+    /// Checks a batch as [`Publisher::publish`] does and queues all of it.
+    pub fn feed(&mut self, batch: Bytes) -> Admitted {
+        let bytes = batch.len();
+        let (batch, admitted) = admit::admit(batch, &mut self.spans);
+        self.exchange.count_in(bytes, 0, admitted);
+        let dropped = self.queue.push_all(&batch, &self.spans);
+        self.exchange.record_drops(&dropped);
+        admitted
+    }
+
+    /// Queues a chunk that was checked and converted already; its ingress is
+    /// counted by [`Exchange::count_in`].
+    pub fn push(&self, chunk: Chunk) {
+        let dropped = self.queue.push_chunk(chunk);
+        self.exchange.record_drops(&dropped);
     }
 }
 
@@ -343,22 +401,7 @@ impl Publisher {
             touched,
             ..
         } = &mut self.scratch;
-        {
-            let mut ingress = self.exchange.ingress();
-            ingress.ingress += admitted.envelopes;
-            ingress.bytes += batch.len() as u64;
-            ingress.unmatched += unmatched;
-            ingress.malformed += admitted.malformed;
-            ingress.sanitized += admitted.sanitized;
-        }
-        if admitted.malformed > 0 {
-            let mut losses = self
-                .exchange
-                .losses
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            losses.record(Cause::Malformed, "", admitted.malformed);
-        }
+        self.exchange.count_in(batch.len(), unmatched, admitted);
         for slot in touched.drain(..) {
             let Some(subscriber) = index.members.get(slot as usize) else {
                 continue;
@@ -371,9 +414,7 @@ impl Publisher {
                 subscriber.queue.push_some(batch, spans, frames)
             };
             frames.clear();
-            if !dropped.runs.is_empty() {
-                self.exchange.record_drops(&dropped);
-            }
+            self.exchange.record_drops(&dropped);
         }
     }
 }
@@ -383,6 +424,9 @@ impl Exchange {
     /// reader had just left are not in any live balance, so they are added to the
     /// one of the readers that left.
     fn record_drops(&self, dropped: &Dropped) {
+        if dropped.runs.is_empty() {
+            return;
+        }
         let late = dropped
             .runs
             .iter()

@@ -19,7 +19,10 @@ pub mod selector;
 mod shard;
 
 pub use admit::Admitted;
-pub use exchange::{Exchange, ExchangeLimits, Publisher, SubscribeRequest, Subscription};
+pub use exchange::{
+    Exchange, ExchangeLimits, ExchangeStats, Feeder, IngressStats, Publisher, SubscribeRequest,
+    Subscription,
+};
 pub use ledger::{Cause, Loss, LossTotals, QueueStats};
 pub use queue::{Chunk, ChunkQueue, QueueLimits, Taken};
 pub use selector::{Selector, SelectorError};

@@ -226,6 +226,17 @@ impl ChunkQueue {
         self.settle(inner, before, Dropped::default())
     }
 
+    /// Counts envelopes that were taken but, as turned out, never arrived.
+    pub fn lost_after_taking(&self, cause: Cause, chunk: &Chunk) {
+        let mut inner = self.lock();
+        inner.stats.taken -= u64::from(chunk.envelopes);
+        inner.stats.dropped[cause.index()] += u64::from(chunk.envelopes);
+        if inner.state == State::Open {
+            let loss = inner.loss.get_or_insert_default();
+            loss.record_frames(cause, &chunk.frames);
+        }
+    }
+
     /// Counts envelopes that were meant for this reader but cannot reach it.
     pub fn reject(&self, cause: Cause, source: &str, envelopes: u64) {
         let mut inner = self.lock();
