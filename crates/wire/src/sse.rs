@@ -7,7 +7,7 @@ use crate::json::{self, Written};
 
 mod parser;
 
-pub use parser::{Event, EventTooLong, Parser};
+pub use parser::{Event, Parser};
 
 /// Appends one event with the envelopes of a batch.
 pub fn batch_event(batch: &[u8], out: &mut Vec<u8>) -> Written {

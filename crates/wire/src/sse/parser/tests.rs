@@ -2,11 +2,11 @@ use super::*;
 use crate::sse::{batch_event, closing_event, heartbeat_event};
 
 fn parse(stream: &[u8], chunk: usize) -> Vec<Event> {
-    let mut parser = Parser::new(1000);
-    stream
-        .chunks(chunk)
-        .flat_map(|chunk| parser.push(chunk).unwrap())
-        .collect()
+    let mut parser = Parser::new();
+    for chunk in stream.chunks(chunk) {
+        parser.push(chunk);
+    }
+    parser.collect()
 }
 
 #[test]
@@ -44,10 +44,22 @@ fn an_unfinished_event_is_not_given() {
 }
 
 #[test]
-fn an_event_has_a_limit_in_one_line_and_in_many() {
-    let mut parser = Parser::new(10);
-    assert_eq!(parser.push(b"data: 12345"), Err(EventTooLong { limit: 10 }));
-    let mut parser = Parser::new(10);
-    assert_eq!(parser.push(b"data: 123\ndata: 4\n"), Ok(vec![]));
-    assert!(parser.push(b"data: 5").is_err());
+fn an_event_that_is_too_long_is_passed_over_and_the_next_one_read() {
+    let long_line = b"data: 1234567890\n\ndata: a\n\n";
+    let many_lines = b"data: 123\ndata: 456\ndata: 789\n\ndata: a\n\n";
+    for stream in [&long_line[..], many_lines] {
+        for chunk in 1..=stream.len() {
+            let mut parser = Parser::with_limit(12);
+            for chunk in stream.chunks(chunk) {
+                parser.push(chunk);
+                assert!(parser.line.len() <= 12);
+            }
+            let events: Vec<_> = parser.collect();
+            assert_eq!(
+                events,
+                [Event::TooLong, Event::Batch(b"a".to_vec())],
+                "chunks of {chunk}"
+            );
+        }
+    }
 }
