@@ -1,0 +1,120 @@
+//! The roles of one implementation, wired to each other.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+use crate::{identity::Identities, process::Process};
+
+/// The binaries of one implementation under the peers' names.
+pub(crate) struct Implementation {
+    /// Name in the report.
+    pub(crate) name: String,
+    directory: PathBuf,
+    _links: Option<TempDir>,
+}
+
+/// Names that tell a binary which role to play.
+const NAMES: [&str; 3] = ["doppler", "rlp", "loggregator-agent"];
+
+impl Implementation {
+    /// Our binary, under each name by a symbolic link.
+    pub(crate) fn ours(binary: &Path) -> Result<Self> {
+        let binary = binary
+            .canonicalize()
+            .with_context(|| format!("{} is missing; build it first", binary.display()))?;
+        let links = tempfile::tempdir()?;
+        for name in NAMES {
+            std::os::unix::fs::symlink(&binary, links.path().join(name))?;
+        }
+        Ok(Self {
+            name: "logweir".into(),
+            directory: links.path().to_owned(),
+            _links: Some(links),
+        })
+    }
+
+    /// Another implementation's binaries in `directory`.
+    pub(crate) fn peer(directory: &Path) -> Result<Self> {
+        for name in NAMES {
+            let path = directory.join(name);
+            anyhow::ensure!(path.is_file(), "{} is missing", path.display());
+        }
+        Ok(Self { name: "peer".into(), directory: directory.to_owned(), _links: None })
+    }
+
+    fn program(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// Starts a router.
+    pub(crate) async fn router(&self, ids: &Identities) -> Result<Process> {
+        let mut env = ids.role("doppler", "ROUTER_CERT_FILE", "ROUTER_KEY_FILE", "ROUTER_CA_FILE");
+        env.extend([
+            ("ROUTER_PORT", "0".into()),
+            ("ROUTER_CIPHER_SUITES", String::new()),
+            ("INGRESS_BUFFER_SIZE", "10000".into()),
+            ("EGRESS_BUFFER_SIZE", "1000".into()),
+            ("ROUTER_PPROF_PORT", "0".into()),
+            ("USE_RFC339", "false".into()),
+            // Nobody there: self-metrics are no part of the load.
+            ("AGENT_GRPC_ADDRESS", "127.0.0.1:0".into()),
+            ("ROUTER_METRIC_BATCH_INTERVAL_MILLISECONDS", "5000".into()),
+            ("ROUTER_METRIC_SOURCE_ID", String::new()),
+        ]);
+        Process::start("router", &self.program("doppler"), env, &["grpc", "pprof"]).await
+    }
+
+    /// Starts a reverse log proxy over the router at `router`.
+    pub(crate) async fn rlp(&self, ids: &Identities, router: u16) -> Result<Process> {
+        let mut env =
+            ids.role("reverselogproxy", "RLP_CERT_FILE", "RLP_KEY_FILE", "RLP_CA_FILE");
+        env.extend([
+            ("RLP_PORT", "0".into()),
+            ("RLP_CIPHER_SUITES", String::new()),
+            ("ROUTER_ADDRS", format!("127.0.0.1:{router}")),
+            ("MAX_EGRESS_STREAMS", "2000".into()),
+            ("AGENT_ADDR", "127.0.0.1:0".into()),
+            ("RLP_METRIC_EMITTER_INTERVAL", "1m".into()),
+            ("RLP_METRIC_SOURCE_ID", String::new()),
+            ("RLP_PPROF_PORT", "0".into()),
+            ("USE_RFC339", "false".into()),
+        ]);
+        Process::start("rlp", &self.program("rlp"), env, &["grpc", "pprof"]).await
+    }
+
+    /// Starts an agent that sends to the router at `router`.
+    pub(crate) async fn agent(&self, ids: &Identities, router: u16) -> Result<Process> {
+        let mut env = ids.role("metron", "AGENT_CERT_FILE", "AGENT_KEY_FILE", "AGENT_CA_FILE");
+        env.extend(ids.role(
+            "metron",
+            "METRICS_CERT_FILE_PATH",
+            "METRICS_KEY_FILE_PATH",
+            "METRICS_CA_FILE_PATH",
+        ));
+        env.extend([
+            ("AGENT_PORT", "0".into()),
+            ("AGENT_CIPHER_SUITES", String::new()),
+            ("AGENT_DEPLOYMENT", "cf".into()),
+            ("AGENT_JOB", "diego-cell".into()),
+            ("AGENT_INDEX", "42".into()),
+            ("AGENT_IP", "10.0.16.9".into()),
+            ("AGENT_ZONE", "z1".into()),
+            ("AGENT_TAGS", "deployment:cf,job:diego-cell,index:42,ip:10.0.16.9".into()),
+            ("AGENT_DISABLE_UDP", "true".into()),
+            ("AGENT_INCOMING_UDP_PORT", "0".into()),
+            ("LOGS_DISABLED", "false".into()),
+            ("AGENT_METRIC_BATCH_INTERVAL_MILLISECONDS", "60000".into()),
+            ("AGENT_METRIC_SOURCE_ID", String::new()),
+            ("ROUTER_ADDR", format!("127.0.0.1:{router}")),
+            ("ROUTER_ADDR_WITH_AZ", String::new()),
+            ("USE_RFC3339", "false".into()),
+            ("DEBUG_METRICS", "false".into()),
+            ("METRICS_PORT", "0".into()),
+            ("PPROF_PORT", "0".into()),
+        ]);
+        Process::start("agent", &self.program("loggregator-agent"), env, &["grpc", "metrics"])
+            .await
+    }
+}

@@ -1,0 +1,217 @@
+//! The load: log envelopes of 256 bytes of payload with 8 tags and an instance id,
+//! encoded once; time and number are patched in place for each batch.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use bytes::{BufMut, Bytes, BytesMut};
+use logweir_proto::{frames::push_frame, v2};
+use prost::Message;
+
+/// Envelopes of one full batch, as the peers send them.
+pub(crate) const BATCH: usize = 100;
+/// Length of a gRPC message prefix.
+const PREFIX: usize = 5;
+/// Starts a payload of the load, so that notices and other envelopes are told apart.
+const MAGIC: [u8; 7] = *b"\0lwload";
+/// Bytes of a log payload.
+const PAYLOAD: usize = 256;
+/// Number of the stream that only opens the way before a measurement.
+pub(crate) const PRIMING: u8 = u8::MAX;
+/// A time whose varint has the nine bytes that every time from 1972 to 2262 has.
+const SOME_TIME: i64 = 1 << 60;
+
+/// Offsets of one envelope in its template.
+struct Spot {
+    time: usize,
+    number: usize,
+    end: usize,
+}
+
+/// A full batch, ready framed as a gRPC message.
+pub(crate) struct Template {
+    bytes: BytesMut,
+    spots: Vec<Spot>,
+}
+
+impl Template {
+    /// Logs of the given sources in turn, marked as coming from producer `stream`.
+    pub(crate) fn new(sources: &[String], stream: u8) -> Result<Self> {
+        let mut bytes = BytesMut::new();
+        bytes.put_bytes(0, PREFIX);
+        let mut spots = Vec::with_capacity(BATCH);
+        for source in sources.iter().cycle().take(BATCH) {
+            push_frame(&mut bytes, &envelope(source, stream).encode_to_vec());
+            let start = spots.last().map_or(PREFIX, |spot: &Spot| spot.end);
+            let magic = find(&bytes[start..], &MAGIC).context("payload not found")?;
+            let time = find(&bytes[start..], &time_field()).context("time not found")?;
+            spots.push(Spot {
+                time: start + time + 1,
+                number: start + magic + MAGIC.len() + 1,
+                end: bytes.len(),
+            });
+        }
+        Ok(Self { bytes, spots })
+    }
+
+    /// Mean bytes of an envelope in its batch.
+    pub(crate) fn envelope_bytes(&self) -> usize {
+        (self.bytes.len() - PREFIX) / BATCH
+    }
+
+    /// The message of the first `count` envelopes (at most a full batch), made at
+    /// `now` (Unix nanoseconds) and numbered from `number` on.
+    pub(crate) fn message(&mut self, count: usize, now: u64, number: u64) -> Bytes {
+        let mut time = [0; 9];
+        for (index, byte) in time.iter_mut().enumerate() {
+            let more = if index < 8 { 0x80 } else { 0 };
+            *byte = low7(now >> (7 * index)) | more;
+        }
+        for (spot, number) in self.spots.iter().take(count).zip(number..) {
+            self.bytes[spot.time..spot.time + 9].copy_from_slice(&time);
+            self.bytes[spot.number..spot.number + 8].copy_from_slice(&number.to_le_bytes());
+        }
+        let end = self.spots[count.clamp(1, BATCH) - 1].end;
+        let length = u32::try_from(end - PREFIX).unwrap_or(u32::MAX);
+        self.bytes[1..PREFIX].copy_from_slice(&length.to_be_bytes());
+        Bytes::copy_from_slice(&self.bytes[..end])
+    }
+}
+
+fn low7(value: u64) -> u8 {
+    value.to_le_bytes()[0] & 0x7F
+}
+
+fn time_field() -> Vec<u8> {
+    v2::Envelope { timestamp: SOME_TIME, ..Default::default() }.encode_to_vec()
+}
+
+fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
+    hay.windows(needle.len()).position(|window| window == needle)
+}
+
+fn envelope(source: &str, stream: u8) -> v2::Envelope {
+    let tags = [
+        ("app_id", source),
+        ("app_name", "checkout-frontend"),
+        ("space_id", "5b7a0e4f-93cb-4d0e-a1cb-7f0c3d0f4a11"),
+        ("space_name", "production"),
+        ("organization_id", "0c1f1f5e-2b9e-4f26-8d0a-5d8f2b7f9a55"),
+        ("organization_name", "retail"),
+        ("process_type", "web"),
+        ("source_type", "APP/PROC/WEB"),
+    ];
+    let mut payload = Vec::with_capacity(PAYLOAD);
+    payload.extend_from_slice(&MAGIC);
+    payload.push(stream);
+    payload.extend_from_slice(&[0; 8]);
+    payload.resize(PAYLOAD, b'x');
+    v2::Envelope {
+        timestamp: SOME_TIME,
+        source_id: source.into(),
+        instance_id: "3".into(),
+        tags: tags.into_iter().map(|(k, v)| (k.into(), v.into())).collect::<BTreeMap<_, _>>(),
+        message: Some(v2::envelope::Message::Log(v2::Log {
+            payload: payload.into(),
+            r#type: v2::log::Type::Out.into(),
+        })),
+        ..Default::default()
+    }
+}
+
+/// What a reader learns from one envelope of the load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// When it was sent, Unix nanoseconds.
+    pub(crate) time: u64,
+    /// Which producer sent it.
+    pub(crate) stream: u8,
+    /// Its number in that producer's stream, from 0.
+    pub(crate) number: u64,
+}
+
+/// Reads the mark of an envelope; none if it is not of the load.
+pub(crate) fn mark(envelope: &[u8]) -> Option<Mark> {
+    let mut rest = envelope;
+    let mut time = 0;
+    let mut payload = None;
+    while !rest.is_empty() {
+        match varint(&mut rest)? {
+            0x08 => time = varint(&mut rest)?,
+            // Field 4, the log; its field 1 is the payload.
+            0x22 => {
+                let mut log = delimited(&mut rest)?;
+                if varint(&mut log)? == 0x0A {
+                    payload = Some(delimited(&mut log)?);
+                }
+            }
+            key => match key & 7 {
+                0 => drop(varint(&mut rest)?),
+                2 => drop(delimited(&mut rest)?),
+                _ => return None,
+            },
+        }
+    }
+    let payload = payload?.strip_prefix(&MAGIC)?;
+    let (stream, payload) = payload.split_first()?;
+    let number = u64::from_le_bytes(payload.first_chunk().copied()?);
+    Some(Mark { time, stream: *stream, number })
+}
+
+fn varint(rest: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let (byte, after) = rest.split_first()?;
+        *rest = after;
+        value |= u64::from(byte & 0x7F) << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+fn delimited<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = usize::try_from(varint(rest)?).ok()?;
+    let (bytes, after) = rest.split_at_checked(length)?;
+    *rest = after;
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patched_batch_decodes_to_what_was_patched() {
+        let sources = vec!["app-1".to_owned(), "app-2".to_owned()];
+        let mut template = Template::new(&sources, 7).unwrap();
+        let now = 1_790_000_000_123_456_789;
+        for count in [1, 37, BATCH] {
+            let message = template.message(count, now, 500);
+            assert_eq!(message[0], 0);
+            assert_eq!(message[1..5], (message.len() as u32 - 5).to_be_bytes());
+            let batch = v2::EnvelopeBatch::decode(&message[5..]).unwrap();
+            assert_eq!(batch.batch.len(), count);
+            for (index, envelope) in batch.batch.iter().enumerate() {
+                assert_eq!(envelope.timestamp, now as i64);
+                assert_eq!(envelope.source_id, sources[index % 2]);
+                assert_eq!(envelope.tags.len(), 8);
+                let expected = Mark { time: now, stream: 7, number: 500 + index as u64 };
+                assert_eq!(mark(&envelope.encode_to_vec()), Some(expected));
+            }
+        }
+        assert!((500..650).contains(&template.envelope_bytes()));
+    }
+
+    #[test]
+    fn other_envelopes_have_no_mark() {
+        let counter = v2::Envelope {
+            message: Some(v2::envelope::Message::Counter(v2::Counter::default())),
+            ..Default::default()
+        };
+        assert_eq!(mark(&counter.encode_to_vec()), None);
+        assert_eq!(mark(b""), None);
+        assert_eq!(mark(b"\x22\x7f"), None);
+    }
+}

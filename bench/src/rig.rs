@@ -1,0 +1,297 @@
+//! One topology under load: the processes, the readers at its end and the producers
+//! at its start.
+
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Result, ensure};
+use logweir_net::dial::{Dialer, H2};
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    clock::Clock,
+    fleet::Implementation,
+    identity::Identities,
+    link,
+    load::{PRIMING, Template},
+    process::Process,
+    producer::{Pace, Producer, whole},
+    reader::{Reader, Wish},
+    report::Row,
+    tally::{Gaps, Tally},
+    usage,
+};
+
+/// Producers of a load, each on a connection of its own.
+pub(crate) const PRODUCERS: usize = 2;
+/// Connections that many readers share, as they share those of a proxy.
+const READER_CONNECTIONS: usize = 8;
+/// How long the way through a topology may take to open.
+const OPENING: Duration = Duration::from_secs(20);
+/// Load before the measured window.
+const WARM_UP: Duration = Duration::from_secs(1);
+/// Nothing arriving for this long means that nothing is left on the way.
+const QUIET: Duration = Duration::from_millis(1500);
+
+/// Which roles an envelope passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Way {
+    /// Producers send to an agent instead of the router.
+    pub(crate) agent: bool,
+    /// Readers read from a reverse log proxy instead of the router.
+    pub(crate) rlp: bool,
+}
+
+/// Who reads.
+#[derive(Clone, Debug)]
+pub(crate) struct Audience {
+    /// What each reader asks for.
+    pub(crate) wishes: Vec<Wish>,
+    /// All readers together get each envelope once, instead of each of them.
+    pub(crate) shared: bool,
+}
+
+/// A topology with its readers, open from end to end.
+pub(crate) struct Rig {
+    processes: Vec<Process>,
+    entry: Vec<H2>,
+    readers: Vec<Reader>,
+    tallies: Vec<Arc<Tally>>,
+    sources: Vec<String>,
+    clock: Clock,
+    capacity: u64,
+    streams: u8,
+}
+
+/// Processor seconds of every process, and the bench's own.
+type Cpu = BTreeMap<&'static str, f64>;
+
+struct Snapshot {
+    at: Instant,
+    cpu: Cpu,
+    sent: u64,
+    received: u64,
+}
+
+impl Rig {
+    /// Starts the processes and readers and waits until envelopes pass. `capacity`
+    /// is the most envelopes that one producer of one load may send.
+    pub(crate) async fn open(
+        implementation: &Implementation,
+        ids: &Identities,
+        way: Way,
+        audience: &Audience,
+        sources: Vec<String>,
+        capacity: u64,
+        loads: usize,
+    ) -> Result<Self> {
+        let mut processes = vec![implementation.router(ids).await?];
+        let router = processes[0].port(0);
+        let (mut entry, mut exit) = ((router, "doppler"), (router, "doppler"));
+        if way.rlp {
+            let rlp = implementation.rlp(ids, router).await?;
+            exit = (rlp.port(0), "reverselogproxy");
+            processes.push(rlp);
+        }
+        if way.agent {
+            let agent = implementation.agent(ids, router).await?;
+            entry = (agent.port(0), "metron");
+            processes.push(agent);
+        }
+        let clock = Clock::start();
+        let rows = loads * PRODUCERS;
+        let tally = || anyhow::Ok(Arc::new(Tally::new(rows, capacity)?));
+        let mut rig = Self {
+            processes,
+            entry: connections(ids, entry, PRODUCERS).await?,
+            readers: Vec::new(),
+            tallies: Vec::new(),
+            sources,
+            clock,
+            capacity,
+            streams: 0,
+        };
+        let ways = audience.wishes.len().min(READER_CONNECTIONS);
+        let from = connections(ids, exit, ways).await?;
+        for (wish, h2) in audience.wishes.iter().zip(from.iter().cycle()) {
+            if rig.tallies.is_empty() || !audience.shared {
+                rig.tallies.push(tally()?);
+            }
+            if let Some(tally) = rig.tallies.last() {
+                let reader = Reader::start(h2.clone(), wish.clone(), tally.clone(), clock);
+                rig.readers.push(reader);
+            }
+        }
+        rig.prime().await?;
+        Ok(rig)
+    }
+
+    /// Sends a little until every reader has something, and waits for the rest of it.
+    async fn prime(&self) -> Result<()> {
+        if self.readers.is_empty() {
+            return Ok(());
+        }
+        let wanted = self.readers.len();
+        let primed = || self.tallies.iter().map(|tally| tally.primed()).sum::<u64>();
+        let opening = Instant::now();
+        let h2 = self.entry[0].clone();
+        let template = Template::new(&self.sources, PRIMING)?;
+        let producer = Producer::start(h2, template, Pace::Batches(2000.0), self.clock, u64::MAX);
+        while usize::try_from(primed())? < wanted {
+            ensure!(
+                opening.elapsed() < OPENING,
+                "only {} of {wanted} readers got anything within {OPENING:?}",
+                primed()
+            );
+            sleep(Duration::from_millis(20)).await;
+        }
+        producer.finish().await?;
+        sleep(QUIET).await;
+        Ok(())
+    }
+
+    /// Sends at `pace` (of all producers together) for `window` after a warm-up and
+    /// tells what became of it.
+    pub(crate) async fn load(&mut self, pace: Pace, window: Duration) -> Result<Row> {
+        let share = f64::from(u32::try_from(PRODUCERS)?);
+        let each = match pace {
+            Pace::Batches(rate) => Pace::Batches(rate / share),
+            Pace::Evenly(rate) => Pace::Evenly(rate / share),
+            Pace::Unbounded => Pace::Unbounded,
+        };
+        let (first, received) = (self.streams, self.received());
+        let (duplicates, others) = (self.duplicates(), self.others());
+        let mut producers = Vec::new();
+        for h2 in &self.entry {
+            let template = Template::new(&self.sources, self.streams)?;
+            self.streams += 1;
+            let producer = Producer::start(h2.clone(), template, each, self.clock, self.capacity);
+            producers.push(producer);
+        }
+        sleep(WARM_UP).await;
+        self.tallies.iter().for_each(|tally| tally.record_from(self.clock.now()));
+        let before = self.snapshot(&producers)?;
+        sleep(window).await;
+        let after = self.snapshot(&producers)?;
+        let mut sent = vec![0; usize::from(first)];
+        for producer in producers {
+            sent.push(producer.finish().await?);
+        }
+        let all = sent.iter().sum::<u64>() * u64::try_from(self.tallies.len())?;
+        self.drain(received + all).await;
+        let seconds = (after.at - before.at).as_secs_f64();
+        let gaps = self.gaps(&sent);
+        let sent_in_window = whole(after.sent - before.sent);
+        let cpu = after.cpu.iter().map(|(role, cpu)| {
+            let used = cpu - before.cpu.get(role).copied().unwrap_or_default();
+            (*role, used / sent_in_window.max(1.0) * 1e6)
+        });
+        Ok(Row {
+            offered: match pace {
+                Pace::Batches(rate) | Pace::Evenly(rate) => rate,
+                Pace::Unbounded => sent_in_window / seconds,
+            },
+            sent: sent_in_window / seconds,
+            delivered: whole(after.received - before.received)
+                / seconds
+                / whole(u64::try_from(self.tallies.len().max(1))?),
+            sent_total: sent.iter().sum(),
+            lost: gaps.lost,
+            largest_gap: gaps.largest,
+            duplicates: self.duplicates() - duplicates,
+            others: self.others() - others,
+            cpu_s_per_million: cpu.collect(),
+            memory: self.memory()?,
+            ..Row::default()
+        })
+    }
+
+    fn memory(&self) -> Result<BTreeMap<&'static str, usage::Memory>> {
+        self.processes.iter().map(|process| Ok((process.role, process.memory()?))).collect()
+    }
+
+    fn snapshot(&self, producers: &[Producer]) -> Result<Snapshot> {
+        let mut cpu = Cpu::new();
+        for process in &self.processes {
+            cpu.insert(process.role, process.cpu_seconds()?);
+        }
+        cpu.insert("bench", usage::cpu_seconds(std::process::id())?);
+        Ok(Snapshot {
+            at: Instant::now(),
+            cpu,
+            sent: producers.iter().map(|producer| producer.gauge.sent()).sum(),
+            received: self.received(),
+        })
+    }
+
+    /// Waits until `wanted` envelopes have arrived, or no more do.
+    async fn drain(&self, wanted: u64) {
+        let (mut last, mut moved) = (self.received(), Instant::now());
+        while last < wanted && moved.elapsed() < QUIET {
+            sleep(Duration::from_millis(10)).await;
+            let received = self.received();
+            if received != last {
+                (last, moved) = (received, Instant::now());
+            }
+        }
+    }
+
+    fn received(&self) -> u64 {
+        self.tallies.iter().map(|tally| tally.received()).sum()
+    }
+
+    fn duplicates(&self) -> u64 {
+        self.tallies.iter().map(|tally| tally.duplicates()).sum()
+    }
+
+    fn others(&self) -> u64 {
+        self.tallies.iter().map(|tally| tally.others()).sum()
+    }
+
+    fn gaps(&self, sent: &[u64]) -> Gaps {
+        self.tallies.iter().map(|tally| tally.gaps(sent)).fold(
+            Gaps::default(),
+            |all, gaps| Gaps {
+                lost: all.lost + gaps.lost,
+                largest: all.largest.max(gaps.largest),
+            },
+        )
+    }
+
+    /// The ports of the status pages.
+    pub(crate) fn status_ports(&self) -> impl Iterator<Item = u16> {
+        self.processes.iter().map(|process| process.port(1))
+    }
+
+    /// Ends everything. p50, p99, p99.9 and longest latency in milliseconds, if any
+    /// was recorded.
+    pub(crate) async fn close(self) -> Result<Option<[f64; 4]>> {
+        for reader in self.readers {
+            reader.finish().await?;
+        }
+        let mut all = Tally::histogram()?;
+        for tally in &self.tallies {
+            all.add(tally.latency())?;
+        }
+        for process in self.processes {
+            process.kill().await;
+        }
+        let at = |quantile| whole(all.value_at_quantile(quantile)) / 1e6;
+        let figures = [at(0.5), at(0.99), at(0.999), whole(all.max()) / 1e6];
+        Ok((!all.is_empty()).then_some(figures))
+    }
+}
+
+async fn connections(ids: &Identities, to: (u16, &str), count: usize) -> Result<Vec<H2>> {
+    let dialer: Dialer = link::dialer(ids, to.1)?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, to.0));
+    let mut connections = Vec::with_capacity(count);
+    for _ in 0..count {
+        connections.push(dialer.connect(address).await?);
+    }
+    Ok(connections)
+}
