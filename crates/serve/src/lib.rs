@@ -3,7 +3,13 @@
 pub mod agent;
 pub mod all;
 pub mod auth;
+pub mod context;
+mod doors;
+pub mod front;
 pub mod gateway;
+pub mod grpc;
+pub mod metrics;
 pub mod rlp;
 pub mod router;
+mod self_metrics;
 pub mod settings;

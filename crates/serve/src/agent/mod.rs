@@ -1,5 +1,130 @@
 //! The agent of one machine: tags, sums and spreads envelopes over the routers.
 
 mod config;
+mod lanes;
+mod links;
+mod pipeline;
+mod udp;
+
+use std::sync::Arc;
+
+use logweir_net::{resolve::Resolver, tls::Alpn};
+use logweir_proto::edit::DefaultTags;
+use logweir_route::{Exchange, SubscribeRequest};
 
 pub use config::AgentConfig;
+pub use pipeline::{Onward, Pipeline, Rules};
+
+use crate::{
+    context::{ServeContext, StartError, Started},
+    doors,
+    front::Readiness,
+    grpc::{Door, Ingress, Sink},
+    metrics::{AgentFigures, HopFigures, Registry},
+    router::{end_with, exchange_limits},
+};
+use links::{Links, LinksOptions};
+
+/// Starts an agent. Its doors are bound when this returns: `grpc`, and `udp`,
+/// `metrics` and `status` where the settings ask for them.
+///
+/// # Errors
+/// A certificate that cannot be loaded, a router's address that cannot be read, or
+/// an address that cannot be bound.
+pub async fn start(config: AgentConfig, context: &ServeContext) -> Result<Started, StartError> {
+    let mut started = Started::new();
+    let readiness = Readiness::new();
+    let part = readiness.part("grpc");
+    let suites = &config.cipher_suites;
+    let server = doors::server_tls("the agent", &config.tls, suites, Alpn::H2)?;
+    let client = doors::client_tls("the agent", &config.tls, suites)?;
+    context.watch_tls(vec![server.clone()], vec![client.clone()]);
+
+    let message_bytes = config.limits.message_bytes;
+    let exchange = Exchange::new(exchange_limits(&config.queue, usize::MAX, message_bytes));
+    started.hop("agent", &exchange);
+    // One queue, filled past the index: every envelope of an agent goes to routers.
+    let queue = exchange.subscribe(SubscribeRequest::default());
+    let feeder = queue.feeder();
+    let rules = rules(&config, context);
+    let links = Links::start(
+        doors::dialer(&client, &config.router_name),
+        Resolver::new(),
+        LinksOptions {
+            targets: doors::targets("agent.routers", &config.routers)?,
+            connections: config.connections,
+            resolve_interval: config.resolve_interval,
+            stall_timeout: config.stall_timeout,
+            recycle_after: config.recycle_after,
+        },
+        queue,
+        &context.shutdown,
+    );
+    let registry = Registry::new();
+    collect(&registry, &exchange, &rules, &links);
+    let open = {
+        let (rules, exchange) = (Arc::clone(&rules), Arc::clone(&exchange));
+        move || {
+            let onward = Onward::Routers(feeder.another());
+            let pipeline = Pipeline::new(Arc::clone(&rules), Arc::clone(&exchange), onward);
+            Box::new(pipeline) as Box<dyn Sink>
+        }
+    };
+    let ingress = Ingress::new(open, message_bytes, context.shutdown.clone());
+    let door = Door::new(Some(ingress), None);
+    let metrics = config.metrics.as_ref();
+    doors::status(config.status, metrics, &readiness, &registry, context, &mut started).await?;
+    if let Some(address) = config.udp {
+        udp::start(address, &exchange, context, &mut started).await?;
+    }
+    doors::grpc("grpc", config.listen, server, &config.limits, door, context, &mut started).await?;
+    end_with(&exchange, context);
+    part.ready();
+    Ok(started)
+}
+
+/// The rules of an agent, whose tags follow the settings while the process runs.
+pub(crate) fn rules(config: &AgentConfig, context: &ServeContext) -> Arc<Rules> {
+    let rules = Rules::new(DefaultTags::new(&config.tags), config.counters, config.drop_logs);
+    let follow = Arc::clone(&rules);
+    let mut live = context.live.clone();
+    let stop = context.shutdown.stop.clone();
+    context.shutdown.tracker.spawn(async move {
+        let changes = async {
+            while live.changed().await.is_ok() {
+                let tags = DefaultTags::new(&live.borrow_and_update().tags);
+                follow.set_tags(tags);
+            }
+        };
+        stop.run_until_cancelled(changes).await;
+    });
+    rules
+}
+
+/// An agent's figures under the peers' names.
+fn collect(registry: &Registry, exchange: &Arc<Exchange>, rules: &Arc<Rules>, links: &Arc<Links>) {
+    let (exchange, rules, links) = (Arc::clone(exchange), Arc::clone(rules), Arc::clone(links));
+    let average = pipeline::Average::default();
+    registry.collect(move |snapshot| {
+        let stats = exchange.stats();
+        let mut queues = stats.queues;
+        // What waits in a connection's lane has left the queue, not the agent.
+        let (waiting, waiting_bytes) = links.waiting();
+        queues.taken -= waiting.min(queues.taken);
+        queues.queued += waiting;
+        queues.queued_bytes += waiting_bytes;
+        AgentFigures {
+            ingress: stats.ingress.ingress,
+            egress: queues.taken,
+            dropped_ingress: stats.ingress.malformed,
+            dropped_egress: queues.dropped_total(),
+            origin_mappings: rules.origin_mappings(),
+            average_envelope: average.update(stats.ingress.bytes, stats.ingress.ingress),
+            connections: links.open(),
+            streams: links.open(),
+        }
+        .report(snapshot);
+        let losses = exchange.losses();
+        HopFigures { ingress: stats.ingress, queues, losses: &losses }.report(snapshot);
+    });
+}

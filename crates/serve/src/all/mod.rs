@@ -2,4 +2,117 @@
 
 mod config;
 
+use std::sync::Arc;
+
+use logweir_net::{listen::HttpSettings, tls::Alpn};
+use logweir_route::Exchange;
+
 pub use config::RunConfig;
+
+use crate::{
+    agent::{self, Onward, Pipeline},
+    context::{ServeContext, StartError, Started},
+    doors,
+    front::{AccessLog, Front, MetricsAccess, Readiness, StatusPages},
+    gateway::{self, Gateway},
+    grpc::{Door, Ingress, Readers, ReadersOptions, Sink, Upstream},
+    metrics::Registry,
+    rlp,
+    router::{self, end_with, exchange_limits},
+    self_metrics::{self, Identity},
+};
+
+/// Starts everything. The doors are bound when this returns: `http`, `grpc` and
+/// `ingress`.
+///
+/// # Errors
+/// A certificate that cannot be loaded, an address that cannot be bound, or an open
+/// door beyond loopback.
+pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started, StartError> {
+    let mut started = Started::new();
+    let readiness = Readiness::new();
+    let part = readiness.part("doors");
+    let message_bytes = config.router.limits.message_bytes;
+    let total_bytes = config.router.queues_total_bytes;
+    let exchange =
+        Exchange::new(exchange_limits(&config.router.queue, total_bytes, message_bytes));
+    started.hop("logweir", &exchange);
+
+    let options = ReadersOptions {
+        max_streams: config.rlp.max_streams,
+        message_bytes: config.rlp.reader_message_bytes,
+        hop: "logweir",
+    };
+    let readers = Readers::new(Arc::clone(&exchange), Upstream::Exchange, options);
+    let registry = Registry::new();
+    router::collect(&registry, &exchange);
+    let proxy = Registry::new();
+    rlp::collect(&proxy, &exchange, &readers, None);
+
+    let suites = &config.router.cipher_suites;
+    let grpc = doors::server_tls("the gRPC door", &config.router.tls, suites, Alpn::H2)?;
+    let suites = &config.agent.cipher_suites;
+    let local = doors::server_tls("the ingress door", &config.agent.tls, suites, Alpn::H2)?;
+    context.watch_tls(vec![grpc.clone(), local.clone()], Vec::new());
+
+    let door = Door::new(
+        Some(router::publishing(&exchange, message_bytes, context)),
+        Some(Arc::clone(&readers)),
+    );
+    let limits = &config.router.limits;
+    doors::grpc("grpc", config.grpc, grpc, limits, door, context, &mut started).await?;
+
+    let door = Door::new(Some(tagging(&config, &exchange, context)), None);
+    let limits = &config.agent.limits;
+    doors::grpc("ingress", config.ingress, local, limits, door, context, &mut started).await?;
+
+    let front_metrics = Registry::new();
+    let (authorizer, https) = gateway::guard(
+        &config.gateway.auth,
+        config.http,
+        config.https.as_ref(),
+        &front_metrics,
+        context,
+    )?;
+    let upstream = gateway::Upstream::Local(readers);
+    let gateway = Gateway::new(
+        upstream,
+        Arc::clone(&authorizer),
+        config.gateway.stream.clone(),
+        &front_metrics,
+        context.shutdown.stop.clone(),
+    );
+    let pages = StatusPages {
+        readiness: readiness.clone(),
+        registries: vec![
+            ("router", registry.clone()),
+            ("rlp", proxy.clone()),
+            ("gateway", front_metrics),
+        ],
+        access: MetricsAccess::of_door(config.http, Some(authorizer)),
+    };
+    let front = Front::new(Some(gateway), Some(pages), AccessLog::Tracing);
+    let settings = HttpSettings::http();
+    doors::http("http", config.http, https, settings, front, context, &mut started).await?;
+
+    let router = Identity { source_id: "doppler", origin: "loggregator.doppler" };
+    let to = &config.router.self_metrics;
+    self_metrics::publish(to, &registry, router, &exchange, context);
+    let rlp = Identity { source_id: "reverse_log_proxy", origin: "loggregator.rlp" };
+    self_metrics::publish(&config.rlp.self_metrics, &proxy, rlp, &exchange, context);
+    end_with(&exchange, context);
+    part.ready();
+    Ok(started)
+}
+
+/// An Ingress service with an agent's tags and counter totals.
+fn tagging(config: &RunConfig, exchange: &Arc<Exchange>, context: &ServeContext) -> Ingress {
+    let rules = agent::rules(&config.agent, context);
+    let exchange = Arc::clone(exchange);
+    let open = move || {
+        let onward = Onward::Exchange(exchange.publisher());
+        let pipeline = Pipeline::new(Arc::clone(&rules), Arc::clone(&exchange), onward);
+        Box::new(pipeline) as Box<dyn Sink>
+    };
+    Ingress::new(open, config.agent.limits.message_bytes, context.shutdown.clone())
+}

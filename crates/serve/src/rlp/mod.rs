@@ -1,5 +1,103 @@
 //! The reverse log proxy: reads from every router on behalf of its readers.
 
 mod config;
+mod routers;
+
+use std::sync::Arc;
+
+use logweir_net::{resolve::Resolver, tls::Alpn};
+use logweir_route::Exchange;
 
 pub use config::RlpConfig;
+pub use routers::{Routers, RoutersOptions};
+
+use crate::{
+    context::{ServeContext, StartError, Started},
+    doors,
+    front::Readiness,
+    grpc::{Door, Readers, ReadersOptions, Upstream},
+    metrics::{HopFigures, Registry, RlpFigures},
+    router::{end_with, exchange_limits},
+    self_metrics::{self, Identity},
+};
+
+/// Largest message read from a router, in bytes: as the peers.
+const ROUTER_MESSAGE_BYTES: usize = 10 << 20;
+
+/// Bytes that may wait for all readers together.
+const TOTAL_BYTES: usize = 512 << 20;
+
+/// Starts a reverse log proxy. Its doors are bound when this returns: `grpc`, and
+/// `status` where the settings ask for it.
+///
+/// # Errors
+/// A certificate that cannot be loaded, a router's address that cannot be read, or
+/// an address that cannot be bound.
+pub async fn start(config: RlpConfig, context: &ServeContext) -> Result<Started, StartError> {
+    let mut started = Started::new();
+    let readiness = Readiness::new();
+    let part = readiness.part("grpc");
+    let suites = &config.cipher_suites;
+    let server = doors::server_tls("the reverse log proxy", &config.tls, suites, Alpn::H2)?;
+    let client = doors::client_tls("the reverse log proxy", &config.tls, suites)?;
+    context.watch_tls(vec![server.clone()], vec![client.clone()]);
+    let options = RoutersOptions {
+        targets: doors::targets("rlp.routers", &config.routers)?,
+        resolve_interval: config.resolve_interval,
+        connections: config.connections_per_router,
+        message_bytes: ROUTER_MESSAGE_BYTES,
+    };
+    let dialer = doors::dialer(&client, &config.router_name);
+    let routers = Routers::start(dialer, Resolver::new(), options, &context.shutdown);
+    let limits = exchange_limits(&config.queue, TOTAL_BYTES, config.limits.message_bytes);
+    let exchange = Exchange::new(limits);
+    started.hop("rlp", &exchange);
+    let options = ReadersOptions {
+        max_streams: config.max_streams,
+        message_bytes: config.reader_message_bytes,
+        hop: "rlp",
+    };
+    let upstream = Upstream::Routers(Arc::clone(&routers));
+    let readers = Readers::new(Arc::clone(&exchange), upstream, options);
+    let registry = Registry::new();
+    collect(&registry, &exchange, &readers, Some(routers));
+    let door = Door::new(None, Some(readers));
+    doors::grpc("grpc", config.listen, server, &config.limits, door, context, &mut started).await?;
+    doors::status(config.status, None, &readiness, &registry, context, &mut started).await?;
+    self_metrics::start(
+        &config.self_metrics,
+        &config.tls,
+        &registry,
+        Identity { source_id: "reverse_log_proxy", origin: "loggregator.rlp" },
+        context,
+    )?;
+    end_with(&exchange, context);
+    part.ready();
+    Ok(started)
+}
+
+/// The figures of a proxy's readers under the peers' names.
+pub(crate) fn collect(
+    registry: &Registry,
+    exchange: &Arc<Exchange>,
+    readers: &Arc<Readers>,
+    routers: Option<Arc<Routers>>,
+) {
+    let (exchange, readers) = (Arc::clone(exchange), Arc::clone(readers));
+    registry.collect(move |snapshot| {
+        let stats = exchange.stats();
+        let (router_connects, router_disconnects) =
+            routers.as_ref().map_or((0, 0), |routers| routers.connects());
+        RlpFigures {
+            ingress: stats.ingress.ingress,
+            egress: stats.queues.taken,
+            dropped: stats.queues.dropped_total(),
+            rejected_streams: readers.rejected_streams(),
+            subscriptions: readers.open_streams(),
+            router_connects,
+            router_disconnects,
+        }
+        .report(snapshot);
+        HopFigures::report_exchange(&exchange, snapshot);
+    });
+}

@@ -2,4 +2,112 @@
 
 mod config;
 
+use std::sync::Arc;
+
+use logweir_net::tls::Alpn;
+use logweir_route::{Exchange, ExchangeLimits, Publisher, QueueLimits};
+
 pub use config::RouterConfig;
+
+use crate::{
+    context::{ServeContext, StartError, Started},
+    doors,
+    front::Readiness,
+    grpc::{Door, Ingress, Readers, ReadersOptions, Sink, Upstream},
+    metrics::{HopFigures, Registry, RouterFigures},
+    self_metrics::{self, Identity},
+    settings::QueueConfig,
+};
+
+/// Starts a router. Its doors are bound when this returns: `grpc`, and `status`
+/// where the settings ask for it.
+///
+/// # Errors
+/// A certificate that cannot be loaded, or an address that cannot be bound.
+pub async fn start(config: RouterConfig, context: &ServeContext) -> Result<Started, StartError> {
+    let mut started = Started::new();
+    let readiness = Readiness::new();
+    let part = readiness.part("grpc");
+    let tls = doors::server_tls("the router", &config.tls, &config.cipher_suites, Alpn::H2)?;
+    context.watch_tls(vec![tls.clone()], Vec::new());
+    let message_bytes = config.limits.message_bytes;
+    let exchange =
+        Exchange::new(exchange_limits(&config.queue, config.queues_total_bytes, message_bytes));
+    started.hop("router", &exchange);
+    let options =
+        ReadersOptions { max_streams: usize::MAX, message_bytes, hop: "router" };
+    let readers = Readers::new(Arc::clone(&exchange), Upstream::Router, options);
+    let ingress = publishing(&exchange, message_bytes, context);
+    let door = Door::new(Some(ingress), Some(readers));
+    let registry = Registry::new();
+    collect(&registry, &exchange);
+    doors::grpc("grpc", config.listen, tls, &config.limits, door, context, &mut started).await?;
+    doors::status(config.status, None, &readiness, &registry, context, &mut started).await?;
+    self_metrics::start(
+        &config.self_metrics,
+        &config.tls,
+        &registry,
+        Identity { source_id: "doppler", origin: "loggregator.doppler" },
+        context,
+    )?;
+    end_with(&exchange, context);
+    part.ready();
+    Ok(started)
+}
+
+/// Bounds of an exchange from a role's settings.
+pub(crate) fn exchange_limits(
+    queue: &QueueConfig,
+    total_bytes: usize,
+    message_bytes: usize,
+) -> ExchangeLimits {
+    let envelopes = u64::try_from(queue.envelopes).unwrap_or(u64::MAX);
+    let queue = QueueLimits { bytes: queue.bytes, envelopes, frame: message_bytes };
+    ExchangeLimits { queue, total_bytes }
+}
+
+/// An Ingress service that publishes to `exchange` as it is.
+pub(crate) fn publishing(
+    exchange: &Arc<Exchange>,
+    message_bytes: usize,
+    context: &ServeContext,
+) -> Ingress {
+    let exchange = Arc::clone(exchange);
+    let open = move || Box::new(exchange.publisher()) as Box<dyn Sink>;
+    Ingress::new(open, message_bytes, context.shutdown.clone())
+}
+
+/// Ends every queue when the process stops: readers get what is there, then the end.
+pub(crate) fn end_with(exchange: &Arc<Exchange>, context: &ServeContext) {
+    let exchange = Arc::clone(exchange);
+    let stop = context.shutdown.stop.clone();
+    context.shutdown.tracker.spawn(async move {
+        stop.cancelled().await;
+        // Producers are read for a moment longer than they are quiet.
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        exchange.end();
+    });
+}
+
+impl Sink for Publisher {
+    fn accept(&mut self, batch: bytes::Bytes) {
+        self.publish(&batch);
+    }
+}
+
+/// A router's figures under the peers' names.
+pub(crate) fn collect(registry: &Registry, exchange: &Arc<Exchange>) {
+    let exchange = Arc::clone(exchange);
+    registry.collect(move |snapshot| {
+        let stats = exchange.stats();
+        RouterFigures {
+            ingress: stats.ingress.ingress,
+            egress: stats.queues.taken,
+            dropped_ingress: stats.ingress.malformed,
+            dropped_egress: stats.queues.dropped_total(),
+            subscriptions: stats.subscriptions,
+        }
+        .report(snapshot);
+        HopFigures::report_exchange(&exchange, snapshot);
+    });
+}

@@ -1,0 +1,258 @@
+//! The agent's connections to routers: how many, to whom, and when they move.
+
+use std::{
+    future::poll_fn,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use logweir_net::{
+    backoff::Backoff,
+    dial::{Dialer, H2, SendError},
+    grpc,
+    resolve::{Resolver, Target},
+    shutdown::Shutdown,
+};
+use logweir_proto::service;
+use logweir_route::{Cause, Chunk, Subscription, notice};
+use tonic::Status;
+
+use super::lanes::Lanes;
+use crate::grpc::unix_nanos;
+
+/// Pause before a connection is tried again, at least and at most.
+const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+
+/// How long a replaced connection may take to hand over what it holds.
+const HAND_OVER: Duration = Duration::from_secs(10);
+
+/// How routers are found, and when connections are replaced.
+pub(super) struct LinksOptions {
+    /// Routers in order of preference.
+    pub(super) targets: Vec<Target>,
+    /// Connections, each with one stream.
+    pub(super) connections: usize,
+    /// How often a connection checks that its router still exists.
+    pub(super) resolve_interval: Duration,
+    /// A connection that takes nothing for this long is replaced.
+    pub(super) stall_timeout: Duration,
+    /// Batches after which a connection is replaced; 0 never.
+    pub(super) recycle_after: u64,
+}
+
+/// Everything that moves chunks from the agent's queue to routers.
+pub(super) struct Links {
+    dialer: Dialer,
+    resolver: Resolver,
+    options: LinksOptions,
+    lanes: Arc<Lanes>,
+    queue: Arc<Subscription>,
+    shutdown: Shutdown,
+}
+
+impl Links {
+    pub(super) fn start(
+        dialer: Dialer,
+        resolver: Resolver,
+        options: LinksOptions,
+        queue: Subscription,
+        shutdown: &Shutdown,
+    ) -> Arc<Self> {
+        let links = Arc::new(Self {
+            dialer,
+            resolver,
+            lanes: Lanes::new(options.connections.max(1)),
+            options,
+            queue: Arc::new(queue),
+            shutdown: shutdown.clone(),
+        });
+        for lane in 0..links.options.connections.max(1) {
+            let task = Arc::clone(&links);
+            let abort = shutdown.abort.clone();
+            shutdown.tracker.spawn(async move { abort.run_until_cancelled(task.run(lane)).await });
+        }
+        let task = Arc::clone(&links);
+        let abort = shutdown.abort.clone();
+        shutdown.tracker.spawn(async move { abort.run_until_cancelled(task.dispatch()).await });
+        links
+    }
+
+    /// Connections with an open stream.
+    pub(super) fn open(&self) -> usize {
+        self.lanes.open_count()
+    }
+
+    /// Envelopes and bytes that left the queue and wait for a connection.
+    pub(super) fn waiting(&self) -> (u64, u64) {
+        self.lanes.waiting()
+    }
+
+    /// Moves chunks from the queue to lanes, and losses into the stream: whoever
+    /// reads a source further down is told what this agent lost of it.
+    async fn dispatch(&self) {
+        loop {
+            let returned = poll_fn(|context| self.lanes.poll_room(context)).await;
+            if let Some(chunk) = returned {
+                self.lanes.put(chunk);
+                continue;
+            }
+            let Some(taken) = self.queue.take().await else { break };
+            if let Some(loss) = taken.loss {
+                self.lanes.put(notice::chunk(&loss, notice::Form::Log, "agent", unix_nanos()));
+            }
+            if let Some(chunk) = taken.chunk {
+                self.lanes.put(chunk);
+            }
+        }
+        for lane in 0..self.options.connections.max(1) {
+            self.lanes.end(lane);
+        }
+    }
+
+    /// Keeps one lane connected.
+    async fn run(&self, lane: usize) {
+        let mut wait = Backoff::new(RETRY.0, RETRY.1);
+        loop {
+            match self.connect().await {
+                Ok((address, connection)) => {
+                    // The peer's words: operators look for them.
+                    tracing::info!("successfully established a stream to doppler {address}");
+                    if self.stream(lane, address, &connection).await {
+                        wait.reset();
+                    }
+                }
+                Err(error) => tracing::debug!("no connection to a router: {error}"),
+            }
+            if self.shutdown.stop.is_cancelled() && self.queue.stats().queued == 0 {
+                return;
+            }
+            tokio::time::sleep(wait.next()).await;
+        }
+    }
+
+    /// Connects to one address of the first target that resolves and answers.
+    async fn connect(&self) -> Result<(SocketAddr, H2), String> {
+        let mut reasons = Vec::new();
+        for target in &self.options.targets {
+            let mut addresses = match self.resolver.resolve(target).await {
+                Ok(addresses) => addresses,
+                Err(error) => {
+                    reasons.push(error.to_string());
+                    continue;
+                }
+            };
+            fastrand::shuffle(&mut addresses);
+            for address in addresses {
+                match self.dialer.connect(address).await {
+                    Ok(connection) => return Ok((address, connection)),
+                    Err(error) => reasons.push(error.to_string()),
+                }
+            }
+        }
+        Err(reasons.join("; "))
+    }
+
+    /// Whether the targets still name this address. If they cannot be looked up,
+    /// they do: a broken DNS must not cut streams that work.
+    async fn still_named(&self, address: SocketAddr) -> bool {
+        let mut all = Vec::new();
+        for target in &self.options.targets {
+            match self.resolver.resolve(target).await {
+                Ok(addresses) => all.extend(addresses),
+                Err(_) => return true,
+            }
+        }
+        all.contains(&address)
+    }
+
+    /// Runs the one stream of a connection until it ends, stalls, or is to be
+    /// replaced. Whether it carried anything.
+    async fn stream(&self, lane: usize, address: SocketAddr, connection: &H2) -> bool {
+        self.lanes.open(lane);
+        let sent = Arc::new(AtomicU64::new(0));
+        let source = LaneStream { lanes: Arc::clone(&self.lanes), lane, sent: Arc::clone(&sent) };
+        let request = grpc::request(
+            service::BATCH_SENDER,
+            &address.to_string(),
+            grpc::request_body(source),
+        );
+        let mut response = std::pin::pin!(connection.send(request));
+        let mut check = tokio::time::interval(Duration::from_millis(500));
+        let mut look_up = tokio::time::interval(self.options.resolve_interval);
+        look_up.reset();
+        let mut ending = None;
+        loop {
+            tokio::select! {
+                answer = &mut response => {
+                    log_answer(address, answer.map(|answer| grpc::status_of(answer.headers())));
+                    break;
+                }
+                _ = check.tick() => {
+                    if self.lanes.stalled(lane, self.options.stall_timeout) {
+                        tracing::warn!("the router {address} takes nothing, moving on");
+                        break;
+                    }
+                    let sent = sent.load(Ordering::Relaxed);
+                    let recycle = self.options.recycle_after;
+                    if ending.is_none() && recycle > 0 && sent >= recycle {
+                        self.lanes.end(lane);
+                        ending = Some(tokio::time::Instant::now());
+                    }
+                    if ending.is_some_and(|since| since.elapsed() > HAND_OVER) {
+                        break;
+                    }
+                }
+                _ = look_up.tick(), if ending.is_none() => {
+                    if !self.still_named(address).await {
+                        tracing::info!("the router {address} has left the list, moving on");
+                        self.lanes.end(lane);
+                        ending = Some(tokio::time::Instant::now());
+                    }
+                }
+            }
+        }
+        connection.close();
+        let left = self.lanes.close(lane);
+        if let Some(chunk) = left.in_doubt {
+            self.queue.lost_after_taking(Cause::ConnectionLost, &chunk);
+        }
+        sent.load(Ordering::Relaxed) > 0
+    }
+}
+
+fn log_answer(address: SocketAddr, answer: Result<Option<Status>, SendError>) {
+    match answer {
+        Ok(None) => tracing::debug!("the router {address} ended the stream"),
+        Ok(Some(status)) => {
+            tracing::info!("the router {address} ended the stream: {}", status.message());
+        }
+        Err(error) => tracing::info!("lost the connection to the router {address}: {error}"),
+    }
+}
+
+/// The batches of one lane as the body of its stream.
+struct LaneStream {
+    lanes: Arc<Lanes>,
+    lane: usize,
+    sent: Arc<AtomicU64>,
+}
+
+impl Stream for LaneStream {
+    type Item = Result<Bytes, Status>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let chunk: Option<Chunk> = ready!(self.lanes.poll_take(self.lane, context));
+        Poll::Ready(chunk.map(|chunk| {
+            self.sent.fetch_add(1, Ordering::Relaxed);
+            Ok(chunk.frames)
+        }))
+    }
+}

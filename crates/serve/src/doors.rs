@@ -1,0 +1,142 @@
+//! Opening doors: bound before a role counts as started, served by tasks of the
+//! process's shutdown.
+
+use std::net::SocketAddr;
+
+use logweir_net::{
+    dial::{DialSettings, Dialer},
+    listen::{self, ConnectionStats, HttpSettings},
+    resolve::Target,
+    tls::{Alpn, ClientAuth, ClientTls, ServerTls, TlsPaths, Verify},
+};
+
+use crate::{
+    context::{ServeContext, StartError, Started},
+    front::{AccessLog, Front, MetricsAccess, Readiness, StatusPages},
+    grpc::Door,
+    metrics::Registry,
+    settings::{GrpcLimits, MetricsDoor, TlsFiles},
+};
+
+/// The server's side of mutual TLS.
+pub(crate) fn server_tls(
+    part: &'static str,
+    files: &TlsFiles,
+    suites: &[String],
+    alpn: Alpn,
+) -> Result<ServerTls, StartError> {
+    let paths =
+        TlsPaths { cert: files.cert.clone(), key: files.key.clone(), ca: files.ca.clone() };
+    ServerTls::load(&paths, ClientAuth::Required, suites, alpn)
+        .map_err(|source| StartError::Tls { part, source })
+}
+
+/// The client's side of mutual TLS.
+pub(crate) fn client_tls(
+    part: &'static str,
+    files: &TlsFiles,
+    suites: &[String],
+) -> Result<ClientTls, StartError> {
+    let identity = Some((files.cert.as_path(), files.key.as_path()));
+    ClientTls::load(Some(&files.ca), identity, Verify::Ca, suites, Alpn::H2)
+        .map_err(|source| StartError::Tls { part, source })
+}
+
+/// A dialler for gRPC peers whose certificates carry `name`.
+pub(crate) fn dialer(tls: &ClientTls, name: &str) -> Dialer {
+    Dialer::new(Some(tls.clone()), name.to_owned(), DialSettings::default())
+}
+
+/// Reads the addresses of another role.
+pub(crate) fn targets(key: &str, names: &[String]) -> Result<Vec<Target>, StartError> {
+    let parse = |name: &String| {
+        name.parse::<Target>().map_err(|error| StartError::Setting(format!("{key}: {error}")))
+    };
+    names.iter().map(parse).collect()
+}
+
+/// Opens a gRPC door.
+pub(crate) async fn grpc(
+    name: &'static str,
+    address: SocketAddr,
+    tls: ServerTls,
+    limits: &GrpcLimits,
+    door: Door,
+    context: &ServeContext,
+    started: &mut Started,
+) -> Result<ConnectionStats, StartError> {
+    let listener = listen::bind(address)
+        .await
+        .map_err(|source| StartError::Bind { door: name, source })?;
+    started.door(name, bound(&listener, address));
+    let settings = HttpSettings {
+        max_connections: limits.connections,
+        max_streams: Some(limits.streams_per_connection),
+        ..HttpSettings::grpc()
+    };
+    let stats = ConnectionStats::default();
+    let shutdown = context.shutdown.clone();
+    context.shutdown.tracker.spawn(listen::serve_counted(
+        listener,
+        Some(tls),
+        settings,
+        stats.clone(),
+        door,
+        shutdown,
+    ));
+    Ok(stats)
+}
+
+/// Opens an HTTP door.
+pub(crate) async fn http(
+    name: &'static str,
+    address: SocketAddr,
+    tls: Option<ServerTls>,
+    settings: HttpSettings,
+    front: Front,
+    context: &ServeContext,
+    started: &mut Started,
+) -> Result<(), StartError> {
+    let listener = listen::bind(address)
+        .await
+        .map_err(|source| StartError::Bind { door: name, source })?;
+    started.door(name, bound(&listener, address));
+    let shutdown = context.shutdown.clone();
+    let serve = listen::serve(listener, tls, settings, front, shutdown);
+    context.shutdown.tracker.spawn(serve);
+    Ok(())
+}
+
+/// Opens the status page of a role, plain HTTP, and its metrics door, mutual TLS,
+/// where the settings ask for them.
+pub(crate) async fn status(
+    page: Option<SocketAddr>,
+    metrics: Option<&MetricsDoor>,
+    readiness: &Readiness,
+    registry: &Registry,
+    context: &ServeContext,
+    started: &mut Started,
+) -> Result<(), StartError> {
+    let front = |access| {
+        let registries = vec![("", registry.clone())];
+        let pages = StatusPages { readiness: readiness.clone(), registries, access };
+        Front::new(None, Some(pages), AccessLog::Off)
+    };
+    if let Some(address) = page {
+        let front = front(MetricsAccess::of_door(address, None));
+        http("status", address, None, HttpSettings::http(), front, context, started).await?;
+    }
+    if let Some(door) = metrics {
+        let tls = server_tls("the metrics door", &door.tls, &[], Alpn::HttpAll)?;
+        context.watch_tls(vec![tls.clone()], Vec::new());
+        let front = front(MetricsAccess::Open);
+        let settings = HttpSettings::http();
+        http("metrics", door.listen, Some(tls), settings, front, context, started).await?;
+    }
+    Ok(())
+}
+
+/// The address that was bound: with port 0, the one that the system chose.
+fn bound(listener: &tokio::net::TcpListener, asked: SocketAddr) -> SocketAddr {
+    listener.local_addr().unwrap_or(asked)
+}

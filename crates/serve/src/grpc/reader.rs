@@ -1,0 +1,236 @@
+//! The way of envelopes out of a queue to one reader: losses are told, tags are
+//! put into the form that the reader asked for, chunks become messages.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::{Duration, SystemTime},
+};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::Stream;
+use http_body::{Body as HttpBody, Frame};
+use logweir_net::{body::BoxError, grpc};
+use logweir_proto::{
+    edit::{to_deprecated, to_preferred},
+    frames::{frames, push_frame},
+};
+use logweir_route::{Chunk, Loss, QueueStats, Subscription, notice};
+use tokio::time::{Instant, Sleep};
+use tokio_util::sync::DropGuard;
+use tonic::Status;
+
+/// A reader that loses on and on is told this often.
+const NOTICE_EVERY: Duration = Duration::from_secs(1);
+
+/// Messages below this size are joined with their prefix; larger ones go out by
+/// reference, their prefix before them.
+const JOIN_BELOW: usize = 4 << 10;
+
+/// Which map of an envelope carries its tags on the way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TagForm {
+    /// As they came: routers touch neither map.
+    AsTheyCame,
+    /// In `tags`.
+    Preferred,
+    /// In `deprecated_tags`, as text.
+    Deprecated,
+}
+
+/// Counts the open streams of a door: one up while it lives.
+pub(crate) struct Slot(pub(crate) Arc<std::sync::atomic::AtomicUsize>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+/// The envelopes of one reader, as chunks of frames.
+pub struct ReaderStream {
+    subscription: Subscription,
+    tags: TagForm,
+    form: notice::Form,
+    hop: &'static str,
+    /// A chunk that waits behind the notice of what was lost before it.
+    behind: Option<Chunk>,
+    /// No notice before this.
+    quiet_until: Option<Instant>,
+    alarm: Option<Pin<Box<Sleep>>>,
+    /// Ends whatever fills the queue when the reader goes.
+    _feed: Option<DropGuard>,
+    _slot: Slot,
+}
+
+impl ReaderStream {
+    pub(crate) fn new(
+        subscription: Subscription,
+        tags: TagForm,
+        form: notice::Form,
+        hop: &'static str,
+        feed: Option<DropGuard>,
+        slot: Slot,
+    ) -> Self {
+        Self {
+            subscription,
+            tags,
+            form,
+            hop,
+            behind: None,
+            quiet_until: None,
+            alarm: None,
+            _feed: feed,
+            _slot: slot,
+        }
+    }
+
+    /// The balance of this reader's queue.
+    pub fn stats(&self) -> QueueStats {
+        self.subscription.stats()
+    }
+
+    /// The next chunk; `None` after the last.
+    pub(crate) fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Chunk>> {
+        if let Some(chunk) = self.behind.take() {
+            return Poll::Ready(Some(self.convert(chunk)));
+        }
+        loop {
+            let tell = self.may_tell();
+            match self.subscription.poll_take(context, tell) {
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Ready(Some(taken)) => match (taken.loss, taken.chunk) {
+                    (Some(loss), chunk) => {
+                        self.behind = chunk;
+                        return Poll::Ready(Some(self.notice(&loss)));
+                    }
+                    (None, Some(chunk)) => return Poll::Ready(Some(self.convert(chunk))),
+                    (None, None) => {}
+                },
+                Poll::Pending if tell => return Poll::Pending,
+                Poll::Pending => {
+                    // A loss may be waiting to be told: look again when it may be.
+                    if let Some(alarm) = &mut self.alarm {
+                        ready!(alarm.as_mut().poll(context));
+                    }
+                    self.quiet_until = None;
+                    self.alarm = None;
+                }
+            }
+        }
+    }
+
+    fn may_tell(&self) -> bool {
+        self.quiet_until.is_none_or(|until| Instant::now() >= until)
+    }
+
+    fn notice(&mut self, loss: &Loss) -> Chunk {
+        let until = Instant::now() + NOTICE_EVERY;
+        self.quiet_until = Some(until);
+        self.alarm = Some(Box::pin(tokio::time::sleep_until(until)));
+        let chunk = notice::chunk(loss, self.form, self.hop, unix_nanos());
+        self.convert(chunk)
+    }
+
+    fn convert(&self, chunk: Chunk) -> Chunk {
+        let rewrite: fn(&[u8], &mut BytesMut) = match self.tags {
+            TagForm::AsTheyCame => return chunk,
+            TagForm::Preferred if !chunk.deprecated_tags => return chunk,
+            TagForm::Preferred => to_preferred,
+            TagForm::Deprecated => to_deprecated,
+        };
+        let mut out = BytesMut::with_capacity(chunk.frames.len() + chunk.frames.len() / 8);
+        let mut envelope = BytesMut::new();
+        for frame in frames(&chunk.frames).flatten() {
+            envelope.clear();
+            rewrite(frame.envelope, &mut envelope);
+            push_frame(&mut out, &envelope);
+        }
+        Chunk { frames: out.freeze(), ..chunk }
+    }
+}
+
+impl Stream for ReaderStream {
+    type Item = Result<Bytes, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_chunk(context).map(|chunk| chunk.map(|chunk| Ok(chunk.frames)))
+    }
+}
+
+/// How chunks become gRPC messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// A chunk is one `EnvelopeBatch`.
+    Batches,
+    /// Each envelope is a message.
+    Envelopes,
+}
+
+/// The body of a reader's response: messages by reference, then the trailers.
+pub(crate) struct ReaderBody {
+    stream: ReaderStream,
+    shape: Shape,
+    /// The message whose prefix went out just before.
+    message: Option<Bytes>,
+    ended: bool,
+}
+
+impl ReaderBody {
+    pub(crate) fn new(stream: ReaderStream, shape: Shape) -> Self {
+        Self { stream, shape, message: None, ended: false }
+    }
+}
+
+impl HttpBody for ReaderBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let Some(message) = self.message.take() {
+            return Poll::Ready(Some(Ok(Frame::data(message))));
+        }
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let Some(chunk) = ready!(self.stream.poll_chunk(context)) else {
+            self.ended = true;
+            let trailers = grpc::trailers(Status::ok(""));
+            return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+        };
+        let data = match self.shape {
+            Shape::Batches if chunk.frames.len() < JOIN_BELOW => grpc::message(&chunk.frames),
+            Shape::Batches => {
+                let prefix = grpc::prefix(chunk.frames.len());
+                self.message = Some(chunk.frames);
+                prefix
+            }
+            Shape::Envelopes => single_messages(&chunk),
+        };
+        Poll::Ready(Some(Ok(Frame::data(data))))
+    }
+}
+
+/// Every envelope of a chunk as a message of its own, one after another.
+fn single_messages(chunk: &Chunk) -> Bytes {
+    let mut out = BytesMut::with_capacity(chunk.frames.len() + 5 * chunk.envelopes as usize);
+    for frame in frames(&chunk.frames).flatten() {
+        out.extend_from_slice(&grpc::prefix(frame.envelope.len()));
+        out.extend_from_slice(frame.envelope);
+    }
+    out.freeze()
+}
+
+/// The time for notices. Before 1970 and after 2262 it is 0.
+pub(crate) fn unix_nanos() -> i64 {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .ok()
+        .and_then(|since| i64::try_from(since.as_nanos()).ok())
+        .unwrap_or(0)
+}
