@@ -1,5 +1,12 @@
-//! Who may read: UAA, CAPI and local tokens.
+//! Who may read: UAA, CAPI and local tokens (spec 6.2).
 
+mod authorizer;
+mod cache;
+mod call;
+mod capi;
 mod config;
+mod tokens;
+mod uaa;
 
+pub use authorizer::{AuthError, Authorizer, Denial};
 pub use config::{AuthConfig, CapiConfig, LocalToken, UaaConfig};

@@ -45,17 +45,43 @@ pub async fn start(config: GatewayConfig, context: &ServeContext) -> Result<Star
     );
     let stop = context.shutdown.stop.clone();
     let stream = config.stream.clone();
-    let gateway = Gateway::new(Upstream::Remote(remote), authorizer, stream, &registry, stop);
+    let gateway = Gateway::new(
+        Upstream::Remote(remote),
+        authorizer,
+        stream,
+        &registry,
+        stop,
+    );
     let metrics = config.metrics.as_ref();
-    doors::status(config.status, metrics, &readiness, &registry, context, &mut started).await?;
+    doors::status(
+        config.status,
+        metrics,
+        &readiness,
+        &registry,
+        context,
+        &mut started,
+    )
+    .await?;
     let log = if context.access_log {
         AccessLog::lines(tokio::io::stdout(), &context.shutdown.tracker)
     } else {
         AccessLog::Tracing
     };
     let front = Front::new(Some(gateway), None, log);
-    let settings = HttpSettings { header_read_timeout: HEADER_TIMEOUT, ..HttpSettings::http() };
-    doors::http("http", config.listen, tls, settings, front, context, &mut started).await?;
+    let settings = HttpSettings {
+        header_read_timeout: HEADER_TIMEOUT,
+        ..HttpSettings::http()
+    };
+    doors::http(
+        "http",
+        config.listen,
+        tls,
+        settings,
+        front,
+        context,
+        &mut started,
+    )
+    .await?;
     Ok(started)
 }
 
@@ -77,8 +103,12 @@ pub(crate) fn guard(
             key: files.key.clone(),
             ca: std::path::PathBuf::new(),
         };
-        ServerTls::load(&paths, ClientAuth::None, &[], Alpn::HttpAll)
-            .map_err(|source| StartError::Tls { part: "the HTTP door", source })
+        ServerTls::load(&paths, ClientAuth::None, &[], Alpn::HttpAll).map_err(|source| {
+            StartError::Tls {
+                part: "the HTTP door",
+                source,
+            }
+        })
     };
     let tls = https.map(load).transpose()?;
     context.watch_tls(tls.iter().cloned().collect(), authorizer.certificates());

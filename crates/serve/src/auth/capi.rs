@@ -1,0 +1,137 @@
+//! Cloud Foundry's API.
+
+use http::{HeaderValue, Request, StatusCode, Uri, header};
+use logweir_net::{body, http_client::HttpClient, tls::ClientTls};
+
+use super::{AuthError, CapiConfig, Denial, call};
+use crate::metrics::{Gauge, Registry};
+
+/// Asks whether a token reads an app or a service instance.
+pub(super) struct Capi {
+    client: HttpClient,
+    certificates: Option<ClientTls>,
+    internal: Uri,
+    external: Uri,
+    log_access: Gauge,
+    service_instances: Gauge,
+}
+
+impl Capi {
+    pub(super) fn new(config: &CapiConfig, registry: &Registry) -> Result<Self, AuthError> {
+        let internal = call::base("capi.url", &config.url)?;
+        let external = call::base("capi.external_url", &config.external_url)?;
+        let files = &config.tls;
+        let servers = [&internal, &external];
+        let certificates = call::certificates(
+            "capi.tls",
+            &servers,
+            &files.ca,
+            Some(files),
+            config.skip_verify,
+        )?;
+        let name = (!config.server_name.is_empty()).then(|| config.server_name.clone());
+        Ok(Self {
+            client: call::client(certificates.clone(), name),
+            certificates,
+            internal,
+            external,
+            log_access: call::latency(
+                registry,
+                "LastCAPIV4LogAccessLatency",
+                "CAPI /internal/v4/log_access",
+            ),
+            service_instances: call::latency(
+                registry,
+                "LastCAPIV2ServiceInstancesLatency",
+                "CAPI /v3/service_instances",
+            ),
+        })
+    }
+
+    pub(super) fn certificates(&self) -> Option<ClientTls> {
+        self.certificates.clone()
+    }
+
+    /// Whether the caller reads the app, or else the service instance, of this guid.
+    /// `authorization` is the caller's own header; `guid` was checked, so it needs no
+    /// escapes.
+    pub(super) async fn may_read(
+        &self,
+        authorization: &HeaderValue,
+        guid: &str,
+    ) -> Result<bool, Denial> {
+        let app = format!("/internal/v4/log_access/{guid}");
+        if self
+            .ask(&self.internal, &app, authorization, &self.log_access)
+            .await?
+        {
+            return Ok(true);
+        }
+        let instance = format!("/v3/service_instances/{guid}");
+        self.ask(
+            &self.external,
+            &instance,
+            authorization,
+            &self.service_instances,
+        )
+        .await
+    }
+
+    async fn ask(
+        &self,
+        base: &Uri,
+        path: &str,
+        authorization: &HeaderValue,
+        latency: &Gauge,
+    ) -> Result<bool, Denial> {
+        let mut request = Request::new(body::empty());
+        let path = format!("{}{path}", base.path().trim_end_matches('/'));
+        *request.uri_mut() = call::with_path(base, &path).ok_or(Denial::CapiFailed)?;
+        request
+            .headers_mut()
+            .insert(header::AUTHORIZATION, authorization.clone());
+        let response = call::send(&self.client, request, latency)
+            .await
+            .map_err(|error| {
+                tracing::warn!(
+                    error,
+                    "the cloud controller cannot be asked; readers are denied"
+                );
+                Denial::CapiFailed
+            })?;
+        Ok(response.status() == StatusCode::OK)
+    }
+}
+
+/// Whether an id has the form of an app's guid: 8-4-4-4-12 hex digits of either case.
+pub(super) fn is_guid(id: &str) -> bool {
+    let mut groups = id.split('-');
+    let digits = |group: &str| group.bytes().all(|byte| byte.is_ascii_hexdigit());
+    [8, 4, 4, 4, 12].into_iter().all(|length| {
+        groups
+            .next()
+            .is_some_and(|group| group.len() == length && digits(group))
+    }) && groups.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_guid;
+
+    #[test]
+    fn guids() {
+        assert!(is_guid("b3015d69-09cd-476d-aace-ad2d824d5ab7"));
+        assert!(is_guid("B3015D69-09CD-476D-AACE-AD2D824D5AB7"));
+        for wrong in [
+            "",
+            "app",
+            "b3015d6909cd476daacead2d824d5ab7",
+            "b3015d69-09cd-476d-aace-ad2d824d5ab7-",
+            "b3015d69-09cd-476d-aace-ad2d824d5ab",
+            "b3015d69-09cd-476d-aace-ad2d824d5abg",
+            "../../v3/apps/b3015d69-09cd-476d-aace-ad2d824d5ab7",
+        ] {
+            assert!(!is_guid(wrong), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The HTTP front door: which path goes where, request ids, the access log.
+
+pub mod access_log;
+pub(crate) mod answer;
+mod path;
+mod readiness;
+mod request_id;
+mod service;
+mod status;
+
+pub use access_log::AccessLog;
+pub use readiness::{Part, Readiness};
+pub use service::Front;
+pub use status::{MetricsAccess, StatusPages};

@@ -1,0 +1,121 @@
+//! The service behind an HTTP door.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::{Duration, SystemTime},
+};
+
+use http::{Method, Request, Response, request::Parts};
+use http_body_util::BodyExt;
+use logweir_net::{
+    body::Body,
+    listen::{HttpSettings, Peer},
+};
+use tower_service::Service;
+
+use super::{
+    access_log::{AccessLog, Entry, Noted, shown},
+    answer::{moved, not_found},
+    path::clean,
+    request_id::{REQUEST_ID, request_id},
+    status::StatusPages,
+};
+use crate::gateway::Gateway;
+
+/// A client that stalls in the middle of a request's header is let go.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Everything one HTTP door serves. A role's status page, the gateway's own door and
+/// the front door of a whole process differ only in what they have here.
+#[derive(Clone)]
+pub struct Front(Arc<Pages>);
+
+struct Pages {
+    gateway: Option<Gateway>,
+    status: Option<StatusPages>,
+    access_log: AccessLog,
+}
+
+impl Front {
+    /// A door with these pages; any other path is not found.
+    pub fn new(
+        gateway: Option<Gateway>,
+        status: Option<StatusPages>,
+        access_log: AccessLog,
+    ) -> Self {
+        Self(Arc::new(Pages {
+            gateway,
+            status,
+            access_log,
+        }))
+    }
+
+    /// How connections of such a door are served: a request's header must come within
+    /// 2 s, as at the peers' gateway.
+    pub fn http_settings() -> HttpSettings {
+        HttpSettings {
+            header_read_timeout: HEADER_TIMEOUT,
+            ..HttpSettings::http()
+        }
+    }
+
+    /// Answers one request. No page reads a request's body.
+    pub async fn answer(&self, request: Parts) -> Response<Body> {
+        let start = SystemTime::now();
+        let id = request_id(&request.headers);
+        let mut response = self.route(&request).await;
+        let entry = Entry {
+            id: id.to_str().unwrap_or_default().to_owned(),
+            host: request.extensions.get::<Peer>().map(|peer| peer.addr.ip()),
+            start,
+            uri: shown(&request.uri),
+            method: request.method,
+            version: request.version,
+            status: response.status(),
+            bytes: 0,
+        };
+        response.headers_mut().insert(REQUEST_ID, id);
+        let log = self.0.access_log.clone();
+        response.map(|body| Noted::new(body, log, entry).boxed_unsync())
+    }
+
+    async fn route(&self, request: &Parts) -> Response<Body> {
+        let path = request.uri.path();
+        if !path.starts_with('/') || request.method == Method::CONNECT {
+            return not_found();
+        }
+        let cleaned = clean(path);
+        if cleaned != path {
+            return moved(&request.method, &cleaned, &request.uri);
+        }
+        if let (Some(gateway), "/v2/read") = (&self.0.gateway, path) {
+            return gateway.read(request).await;
+        }
+        if let Some(status) = &self.0.status
+            && let Some(response) = status.answer(request).await
+        {
+            return response;
+        }
+        not_found()
+    }
+}
+
+impl<B> Service<Request<B>> for Front {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let front = self.clone();
+        let (parts, _) = request.into_parts();
+        Box::pin(async move { Ok(front.answer(parts).await) })
+    }
+}

@@ -1,0 +1,177 @@
+//! One request to `/v2/read`.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use http::{HeaderValue, Method, Response, StatusCode, Version, header, request::Parts};
+use logweir_net::body::Body;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    StreamConfig,
+    errors::ReadError,
+    events::{EventFigures, Events},
+    query::Query,
+    upstream::{BatchStream, Upstream},
+};
+use crate::{
+    auth::Authorizer,
+    metrics::{Counter, Gauge, Registry},
+};
+
+/// How long a refusal of the upstream may take to be shown as a status instead of a
+/// stream that ends at once. A quiet stream sends nothing, so this is all that a
+/// reader of one waits for its headers.
+const REFUSAL_PATIENCE: Duration = Duration::from_millis(100);
+
+/// Guards `/v2/read` and turns batches into events. Clones are the same gateway.
+#[derive(Clone)]
+pub struct Gateway(Arc<Inner>);
+
+struct Inner {
+    upstream: Upstream,
+    authorizer: Arc<Authorizer>,
+    stream: StreamConfig,
+    permits: Arc<Semaphore>,
+    stop: CancellationToken,
+    figures: Figures,
+}
+
+struct Figures {
+    streams: Gauge,
+    events: EventFigures,
+    registry: Registry,
+}
+
+/// A reader's place among the streams, given back when its body is dropped.
+pub(super) struct Seat {
+    streams: Gauge,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.streams.add(-1.0);
+    }
+}
+
+impl Gateway {
+    /// Streams end once `stop` is cancelled and what has arrived is written.
+    pub fn new(
+        upstream: Upstream,
+        authorizer: Arc<Authorizer>,
+        stream: StreamConfig,
+        registry: &Registry,
+        stop: CancellationToken,
+    ) -> Self {
+        let help = "Open streams of the gateway.";
+        let figures = Figures {
+            streams: registry.gauge("logweir_gateway_streams", help, "streams", &[]),
+            events: EventFigures::new(registry),
+            registry: registry.clone(),
+        };
+        let permits = Arc::new(Semaphore::new(
+            stream.max_streams.min(Semaphore::MAX_PERMITS),
+        ));
+        Self(Arc::new(Inner {
+            upstream,
+            authorizer,
+            stream,
+            permits,
+            stop,
+            figures,
+        }))
+    }
+
+    /// Answers a request whose path is `/v2/read`: authorisation, method, query,
+    /// stream, in this order.
+    pub async fn read(&self, request: &Parts) -> Response<Body> {
+        match self.open(request).await {
+            Ok(events) => streaming(events, request.version),
+            Err(error) => {
+                let (_, _, reason) = error.parts();
+                self.refused(reason).add(1);
+                error.response()
+            }
+        }
+    }
+
+    async fn open(&self, request: &Parts) -> Result<Events, ReadError> {
+        let inner = &self.0;
+        let query = Query::parse(request.uri.query().unwrap_or_default());
+        let authorization = request.headers.get(header::AUTHORIZATION);
+        let granted = inner
+            .authorizer
+            .authorize(authorization, &query.source_ids())
+            .await;
+        granted.map_err(|_| ReadError::NotFound)?;
+        if request.method != Method::GET {
+            return Err(ReadError::MethodNotAllowed);
+        }
+        let wanted = query.request().map_err(ReadError::Query)?;
+        let seat = self.seat()?;
+        let opened = inner.upstream.open(wanted).await;
+        let batches = opened.map_err(|status| ReadError::from_upstream(&status))?;
+        let (first, batches) = settled(batches).await?;
+        let stop = inner.stop.clone();
+        Ok(Events::new(
+            first,
+            batches,
+            &inner.stream,
+            inner.figures.events.clone(),
+            seat,
+            stop,
+        ))
+    }
+
+    fn seat(&self) -> Result<Seat, ReadError> {
+        let permit = self.0.permits.clone().try_acquire_owned();
+        let permit = permit.map_err(|_| ReadError::Unavailable)?;
+        let streams = self.0.figures.streams.clone();
+        streams.add(1.0);
+        Ok(Seat {
+            streams,
+            _permit: permit,
+        })
+    }
+
+    fn refused(&self, reason: &str) -> Counter {
+        let help = "Requests that got no stream.";
+        self.0
+            .figures
+            .registry
+            .counter("logweir_gateway_refused", help, &[("error", reason)])
+    }
+}
+
+/// Waits a moment for a first batch or a refusal.
+async fn settled(mut batches: BatchStream) -> Result<(Option<Bytes>, BatchStream), ReadError> {
+    match tokio::time::timeout(REFUSAL_PATIENCE, batches.next()).await {
+        Ok(Some(Err(status))) => {
+            tracing::debug!(%status, "the upstream refused a stream");
+            Err(ReadError::from_upstream(&status))
+        }
+        Ok(Some(Ok(batch))) => Ok((Some(batch), batches)),
+        // An upstream that ends at once in good order has nothing to say.
+        Ok(None) => Ok((None, futures_util::stream::empty().boxed())),
+        Err(_) => Ok((None, batches)),
+    }
+}
+
+fn streaming(events: Events, version: Version) -> Response<Body> {
+    let mut response = Response::new(events.into_body());
+    *response.status_mut() = StatusCode::OK;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    if version < Version::HTTP_2 {
+        // HTTP/2 forbids the header.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("keep-alive"));
+    }
+    response
+}

@@ -1,0 +1,18 @@
+//! Self-metrics: counters and gauges of this process, the Prometheus text that
+//! shows them, and the envelopes that carry them to an agent.
+//!
+//! A [`Registry`] is made at start-up, one per role, and handed down; there is no
+//! global. Names are specified in `docs/metrics.md`. The peers' names carry no
+//! `_total` suffix, which OpenMetrics encoders insist on; hence our own text.
+
+mod exposition;
+mod pulse;
+mod registry;
+mod roles;
+mod snapshot;
+
+pub use exposition::{CONTENT_TYPE, text};
+pub use pulse::Pulse;
+pub use registry::{Counter, Gauge, Registry};
+pub use roles::{AgentFigures, HopFigures, RlpFigures, RouterFigures};
+pub use snapshot::{Family, Kind, Labels, Snapshot, Value};
