@@ -1,0 +1,197 @@
+//! Prints envelopes on a thread of its own, so that a stuck reader of our output
+//! holds up neither signals nor the connection.
+
+use std::{
+    fs::File,
+    io::{ErrorKind, IsTerminal, Write},
+    os::fd::{AsFd, OwnedFd},
+};
+
+use logweir_client::v2;
+use logweir_wire::json;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::human::{self, Style};
+
+/// Batches that wait to be printed; behind them the router's queue fills.
+const BATCHES: usize = 16;
+
+/// How envelopes are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// The gateway's JSON, one envelope a line.
+    Json,
+    /// One line for people.
+    Human(Style),
+}
+
+impl Format {
+    /// For people, as our stdout allows.
+    pub(super) fn human() -> Self {
+        let terminal = std::io::stdout().is_terminal();
+        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Self::Human(Style { escape: terminal, colour: terminal && !set("NO_COLOR") && !dumb })
+    }
+
+    fn write(self, envelope: &v2::Envelope, out: &mut Vec<u8>) {
+        match self {
+            Format::Json => {
+                json::envelope(envelope, out);
+                out.push(b'\n');
+            }
+            Format::Human(style) => human::line(envelope, style, out),
+        }
+    }
+}
+
+/// The printing thread.
+pub(super) struct Output {
+    batches: Option<mpsc::Sender<Vec<v2::Envelope>>>,
+    /// Nobody reads what we print.
+    closed: CancellationToken,
+    /// Everything is printed.
+    done: CancellationToken,
+}
+
+impl Output {
+    /// Prints to stdout.
+    pub(super) fn start(format: Format) -> Self {
+        let to = std::io::stdout().as_fd().try_clone_to_owned().ok();
+        Self::to(to, format)
+    }
+
+    fn to(to: Option<OwnedFd>, format: Format) -> Self {
+        let (batches, receiver) = mpsc::channel(BATCHES);
+        let output = Self {
+            batches: Some(batches),
+            closed: CancellationToken::new(),
+            done: CancellationToken::new(),
+        };
+        let (closed, done) = (output.closed.clone(), output.done.clone());
+        let Some(to) = to else {
+            closed.cancel();
+            return output;
+        };
+        if let Ok(watched) = to.try_clone() {
+            let closed = closed.clone();
+            std::thread::spawn(move || {
+                wait_until_closed(&watched);
+                closed.cancel();
+            });
+        }
+        std::thread::spawn(move || {
+            if print(receiver, &mut File::from(to), format).is_err() {
+                closed.cancel();
+            }
+            done.cancel();
+        });
+        output
+    }
+
+    /// Prints envelopes, in order. Waits while the output is stuck.
+    pub(super) async fn print(&self, envelopes: Vec<v2::Envelope>) {
+        if let Some(batches) = &self.batches {
+            // It fails only when the output is closed, which `closed` tells.
+            let _ = batches.send(envelopes).await;
+        }
+    }
+
+    /// Resolves when nobody reads what we print.
+    pub(super) async fn closed(&self) {
+        self.closed.cancelled().await;
+    }
+
+    /// Resolves when everything is printed.
+    pub(super) async fn finish(&mut self) {
+        self.batches = None;
+        self.done.cancelled().await;
+    }
+}
+
+fn print(
+    mut batches: mpsc::Receiver<Vec<v2::Envelope>>,
+    to: &mut File,
+    format: Format,
+) -> std::io::Result<()> {
+    let mut out = Vec::new();
+    while let Some(batch) = batches.blocking_recv() {
+        for envelope in &batch {
+            format.write(envelope, &mut out);
+        }
+        write_all(to, &out)?;
+        out.clear();
+    }
+    Ok(())
+}
+
+/// Like `write_all`, and waits where the descriptor does not.
+fn write_all(to: &mut File, mut bytes: &[u8]) -> std::io::Result<()> {
+    while !bytes.is_empty() {
+        match to.write(bytes) {
+            Ok(written) => bytes = &bytes[written..],
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                poll(&mut [PollFd::new(to.as_fd(), PollFlags::POLLOUT)], PollTimeout::NONE)?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Returns when the other end of a pipe or socket is closed; never for files.
+fn wait_until_closed(fd: &OwnedFd) {
+    loop {
+        let mut watched = [PollFd::new(fd.as_fd(), PollFlags::empty())];
+        match poll(&mut watched, PollTimeout::NONE) {
+            Err(nix::Error::EINTR) => {}
+            Err(_) => std::thread::park(),
+            Ok(_) => {
+                let gone = PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL;
+                if watched[0].revents().is_some_and(|events| events.intersects(gone)) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Read, time::Duration};
+
+    use nix::unistd::pipe;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    #[tokio::test]
+    async fn a_closed_pipe_is_noticed_without_a_write() {
+        let (reader, writer) = pipe().unwrap();
+        let output = Output::to(Some(writer), Format::Json);
+        drop(reader);
+        timeout(PATIENCE, output.closed()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn json_is_one_envelope_a_line_and_the_end_waits_for_it() {
+        let (reader, writer) = pipe().unwrap();
+        let mut output = Output::to(Some(writer), Format::Json);
+        let one = v2::Envelope { source_id: "a\nb".into(), ..v2::Envelope::default() };
+        output.print(vec![one.clone(), one]).await;
+        timeout(PATIENCE, output.finish()).await.unwrap();
+        let mut buffer = vec![0; 4096];
+        let length = File::from(reader).read(&mut buffer).unwrap();
+        let text = std::str::from_utf8(&buffer[..length]).unwrap();
+        assert_eq!(text.lines().count(), 2);
+        for line in text.lines() {
+            let json: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!(json["source_id"], "a\nb");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The task behind a [`Reader`](super::Reader).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use logweir_net::{backoff::Backoff, grpc};
+use logweir_proto::service;
+use tokio::{
+    sync::mpsc::Sender,
+    time::{Instant, sleep, timeout},
+};
+use tonic::{Code, Status};
+
+use super::ReadRequest;
+use crate::{
+    endpoint::Endpoint,
+    event::{Event, ReadError},
+};
+
+/// Says what this reader can take in one message.
+const MAX_MESSAGE: HeaderName = HeaderName::from_static("logweir-max-message-bytes");
+/// Go's peers send response headers with the first envelope only: a stream that
+/// was neither opened nor refused in this time counts as open.
+const OPEN_WITHIN: Duration = Duration::from_millis(250);
+/// A stream that lived this long was a good one: the next pause is short again.
+const GOOD_AFTER: Duration = Duration::from_secs(10);
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+
+type Out = Sender<Result<Event<Bytes>, ReadError>>;
+
+/// What ended one stream.
+enum End {
+    /// Try again.
+    Broke(String),
+    /// Never again.
+    Refused(ReadError),
+    /// The caller dropped the reader.
+    Unread,
+}
+
+pub(super) async fn run(endpoint: Endpoint, request: ReadRequest, out: Out) {
+    let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
+    let mut opened = 0_u64;
+    for attempt in 0.. {
+        let started = Instant::now();
+        let before = opened;
+        match read(&endpoint, &request, attempt, &mut opened, &out).await {
+            End::Unread => return,
+            End::Refused(error) => {
+                let _ = out.send(Err(error)).await;
+                return;
+            }
+            End::Broke(cause) => {
+                if opened > before && started.elapsed() >= GOOD_AFTER {
+                    backoff.reset();
+                }
+                let retry_in = backoff.next();
+                if out.send(Ok(Event::Disconnected { cause, retry_in })).await.is_err() {
+                    return;
+                }
+                sleep(retry_in).await;
+            }
+        }
+    }
+}
+
+async fn read(
+    endpoint: &Endpoint,
+    request: &ReadRequest,
+    attempt: usize,
+    opened: &mut u64,
+    out: &Out,
+) -> End {
+    let (h2, address) = match endpoint.connect(attempt).await {
+        Ok(connected) => connected,
+        Err(error) => return End::Broke(error.to_string()),
+    };
+    let mut extra = HeaderMap::new();
+    extra.insert(MAX_MESSAGE, HeaderValue::from(request.max_message_bytes));
+    let mut stream = grpc::server_stream(
+        &h2,
+        service::BATCHED_RECEIVER,
+        request.encoded(),
+        extra,
+        request.max_message_bytes,
+    );
+    let ended = |status: Status| ended(status, &address);
+    if let Ok(Err(status)) = timeout(OPEN_WITHIN, stream.opened()).await {
+        return ended(status);
+    }
+    let connected = Event::Connected { address: address.clone(), again: *opened > 0 };
+    *opened += 1;
+    if out.send(Ok(connected)).await.is_err() {
+        return End::Unread;
+    }
+    loop {
+        match stream.next().await {
+            Ok(Some(batch)) => {
+                if out.send(Ok(Event::Batch(batch))).await.is_err() {
+                    return End::Unread;
+                }
+            }
+            Ok(None) => return End::Broke(format!("{address} ended the stream")),
+            Err(status) => return ended(status),
+        }
+    }
+}
+
+fn ended(status: Status, address: &str) -> End {
+    let code = format!("{:?}", status.code());
+    match status.code() {
+        Code::InvalidArgument
+        | Code::Unauthenticated
+        | Code::PermissionDenied
+        | Code::Unimplemented => End::Refused(ReadError::Refused {
+            address: address.into(),
+            code,
+            message: status.message().into(),
+        }),
+        _ => End::Broke(format!("{address} ended the stream: {} ({code})", status.message())),
+    }
+}
