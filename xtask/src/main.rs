@@ -1,11 +1,19 @@
 //! The commands of the repository: `cargo xtask COMMAND`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::{Command as Process, ExitCode},
+};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
+mod bans;
 mod codegen;
+mod counts;
+mod steps;
+mod test;
 
 #[derive(Parser)]
 #[command(about = "The commands of the Logweir repository")]
@@ -16,11 +24,34 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Generate the wire types from the schemas.
+    /// Everything that must pass before a change is taken
+    Test,
+    /// Generate the wire types and docs/configuration.md
     Codegen {
-        /// Write nothing; fail where a generated file is stale.
+        /// Write nothing; fail where a generated file is stale
         #[arg(long)]
         check: bool,
+    },
+    /// Run recorded answers of the original implementation through our code
+    Golden {
+        /// Directory of case files
+        #[arg(default_value = "tests/golden")]
+        dir: PathBuf,
+    },
+    /// Feed strange bytes to every parser of a stranger's bytes
+    Fuzz {
+        /// One target; all when none is named
+        target: Option<String>,
+        /// Seconds for each target
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+    },
+    /// Measure: load generator and side-by-side cases (`cargo xtask bench --help`)
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Arguments of the benchmark
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
     },
 }
 
@@ -32,8 +63,40 @@ fn root() -> PathBuf {
         .unwrap_or_default()
 }
 
-fn main() -> Result<()> {
+/// The cargo that runs us.
+fn cargo() -> Process {
+    let mut cargo = Process::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root());
+    cargo
+}
+
+fn main() -> Result<ExitCode> {
     match Args::parse().command {
-        Command::Codegen { check } => codegen::run(&root(), check),
+        Command::Test => test::run(&root()),
+        Command::Codegen { check } => codegen::run(&root(), check).map(|()| ExitCode::SUCCESS),
+        Command::Golden { dir } => {
+            let dir = std::path::absolute(dir)?;
+            forward(cargo().args(test::GOLDEN).arg(dir).arg(test::EXCEPTIONS))
+        }
+        Command::Fuzz { target, seconds } => forward(&mut test::fuzz(target.as_deref(), seconds)),
+        Command::Bench { args } => {
+            // What is measured is the release build.
+            let built = forward(cargo().args(["build", "--release", "-p", "logweir"]))?;
+            if built != ExitCode::SUCCESS {
+                return Ok(built);
+            }
+            forward(cargo().args(test::BENCH).args(args))
+        }
     }
+}
+
+/// Runs a command to its end and ends as it did.
+fn forward(command: &mut Process) -> Result<ExitCode> {
+    let status = command
+        .status()
+        .with_context(|| format!("start {:?}", command.get_program()))?;
+    Ok(match status.success() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
 }

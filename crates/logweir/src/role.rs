@@ -1,6 +1,14 @@
 //! The roles of this build.
 
 use clap::ValueEnum;
+use logweir_serve::{
+    agent::{self, AgentConfig},
+    all::{self, RunConfig},
+    context::{ServeContext, StartError, Started},
+    gateway::{self, GatewayConfig},
+    rlp::{self, RlpConfig},
+    router::{self, RouterConfig},
+};
 
 /// What a process plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -27,5 +35,34 @@ impl Role {
             Self::Rlp => "rlp",
             Self::Gateway => "gateway",
         }
+    }
+}
+
+/// A role and its settings.
+#[derive(Clone, Debug)]
+pub(crate) enum RoleConfig {
+    /// Everything in one process.
+    Run(Box<RunConfig>),
+    /// The agent.
+    Agent(Box<AgentConfig>),
+    /// The router.
+    Router(Box<RouterConfig>),
+    /// The reverse log proxy.
+    Rlp(Box<RlpConfig>),
+    /// The gateway.
+    Gateway(Box<GatewayConfig>),
+}
+
+/// Starts the role. Every door is bound when this returns.
+pub(crate) async fn start(
+    config: RoleConfig,
+    context: &ServeContext,
+) -> Result<Started, StartError> {
+    match config {
+        RoleConfig::Run(config) => all::start(*config, context).await,
+        RoleConfig::Agent(config) => agent::start(*config, context).await,
+        RoleConfig::Router(config) => router::start(*config, context).await,
+        RoleConfig::Rlp(config) => rlp::start(*config, context).await,
+        RoleConfig::Gateway(config) => gateway::start(*config, context).await,
     }
 }

@@ -14,7 +14,14 @@ use super::{
 const SECTIONS: [&str; 6] = ["RUN", "AGENT", "ROUTER", "RLP", "GATEWAY", "AUTH"];
 
 /// Variables of the verbs for people, which only look like keys.
-const OF_THE_VERBS: [&str; 2] = ["LOGWEIR_TOKEN", "LOGWEIR_ADDR"];
+const OF_THE_VERBS: [&str; 6] = [
+    "LOGWEIR_CA",
+    "LOGWEIR_CERT",
+    "LOGWEIR_GRPC_ADDR",
+    "LOGWEIR_INGRESS_ADDR",
+    "LOGWEIR_KEY",
+    "LOGWEIR_TOKEN",
+];
 
 /// Reads the variables that set keys. An empty one counts as unset, as with the
 /// peers. Answers the values by key, or what is wrong with them.
@@ -55,8 +62,11 @@ fn unknown(name: &str, by_name: &BTreeMap<String, &Key>) -> Option<Problem> {
     if OF_THE_VERBS.contains(&name) {
         return None;
     }
-    let suggestion = nearest(name, by_name.keys().map(String::as_str));
     let rest = name.trim_start_matches("LOGWEIR_");
+    let names = by_name
+        .keys()
+        .map(|name| name.trim_start_matches("LOGWEIR_"));
+    let suggestion = nearest(rest, names);
     let in_section = SECTIONS.iter().any(|section| {
         rest.strip_prefix(section)
             .is_some_and(|key| key.starts_with('_'))
@@ -68,7 +78,7 @@ fn unknown(name: &str, by_name: &BTreeMap<String, &Key>) -> Option<Problem> {
         origin: Origin::Variable(name.into()),
         key: String::new(),
         reason: match suggestion {
-            Some(near) => format!("no key has this variable; did you mean {near}?"),
+            Some(near) => format!("no key has this variable; did you mean LOGWEIR_{near}?"),
             None => "no key has this variable; docs/configuration.md lists them".into(),
         },
     })

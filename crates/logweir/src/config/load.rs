@@ -32,9 +32,7 @@ pub(crate) struct Sources {
 impl Sources {
     /// Reads `file`, or the default one if it is there.
     pub(crate) fn gather(file: Option<&Path>) -> Result<Self, ConfigError> {
-        let variables = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
+        let variables = variables();
         let path = match file {
             Some(path) => path.to_path_buf(),
             None if Path::new(DEFAULT_FILE).exists() => PathBuf::from(DEFAULT_FILE),
@@ -57,6 +55,13 @@ impl Sources {
             }])),
         }
     }
+}
+
+/// The process's environment; a variable that is not UTF-8 can be none of ours.
+pub(crate) fn variables() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }
 
 /// Settings and where each key that somebody set came from.

@@ -5,6 +5,7 @@ pub(crate) mod keys;
 pub(crate) mod load;
 pub(crate) mod problem;
 pub(crate) mod reference;
+pub(crate) mod reload;
 pub(crate) mod settings;
 pub(crate) mod show;
 pub(crate) mod validate;

@@ -9,8 +9,6 @@ pub(crate) enum Origin {
     File(PathBuf, Option<usize>),
     /// An environment variable.
     Variable(String),
-    /// The command line.
-    Flag(&'static str),
     /// Nobody set it.
     Default,
 }
@@ -32,7 +30,6 @@ impl fmt::Display for Problem {
             Origin::File(file, Some(line)) => write!(f, "{}:{line}: ", file.display())?,
             Origin::File(file, None) => write!(f, "{}: ", file.display())?,
             Origin::Variable(name) => write!(f, "{name}: ")?,
-            Origin::Flag(name) => write!(f, "{name}: ")?,
             Origin::Default => {}
         }
         if !self.key.is_empty() {

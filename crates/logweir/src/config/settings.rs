@@ -19,8 +19,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Settings {
     /// Directory of certificates, the lock and `endpoints.json`. Empty:
-    /// `$XDG_DATA_HOME/logweir`, else `$HOME/.local/share/logweir`, else
-    /// `/var/lib/logweir`.
+    /// `$XDG_STATE_HOME/logweir`, else `~/.local/state/logweir`.
     pub(crate) data_dir: PathBuf,
     /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`), or a list
     /// such as `info,logweir_serve=debug`. Changes on reload.

@@ -20,7 +20,7 @@ const CHUNK: usize = 64 << 10;
 /// Larger messages than this would be read whole into memory for each stream.
 const LARGEST_MESSAGE: usize = 1 << 30;
 /// The TLS 1.2 suites that the peers know; TLS 1.3 suites are not configurable.
-const SUITES: [&str; 2] = [
+pub(crate) const SUITES: [&str; 2] = [
     "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
     "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
 ];

@@ -1,0 +1,182 @@
+//! The certificates of a process: made at the first start, checked at every one.
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use logweir_net::{
+    pki::{self, Authority, PkiError},
+    tls::{Alpn, ClientAuth, ClientTls, ServerTls, TlsError, TlsPaths, Verify},
+};
+use logweir_serve::settings::TlsFiles;
+
+use crate::{
+    config::{
+        load::Loaded,
+        problem::{ConfigError, Problem},
+        settings::Settings,
+    },
+    role::Role,
+};
+
+/// What the server pair is good for: the names that the peers' clients verify, and this
+/// machine.
+const SERVER_NAMES: [&str; 6] = [
+    "doppler",
+    "reverselogproxy",
+    "metron",
+    "localhost",
+    "127.0.0.1",
+    "::1",
+];
+const CLIENT_NAMES: [&str; 1] = ["logweir-client"];
+/// Leaves are renewed by a start in their last third.
+const LIFE: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Makes what is missing of an authority, a server pair and a client pair in `certs`, and
+/// renews what is about to expire.
+///
+/// # Errors
+/// A file is damaged or cannot be written; one of a pair's files is missing.
+pub(crate) fn ensure(certs: &Path) -> Result<(), PkiError> {
+    let now = SystemTime::now();
+    let pairs: [(&str, &[&str]); 2] = [("server", &SERVER_NAMES), ("client", &CLIENT_NAMES)];
+    for (name, names) in pairs {
+        let cert = certs.join(format!("{name}.crt"));
+        let key = certs.join(format!("{name}.key"));
+        match (cert.exists(), key.exists()) {
+            (false, false) => {
+                let pair = Authority::ensure(certs)?.issue(names, LIFE)?;
+                pki::write_pair(&pair, &cert, &key)?;
+            }
+            (true, false) => return Err(half(key, cert)),
+            (false, true) => return Err(half(cert, key)),
+            // Files that somebody brought without the authority's key are theirs to renew.
+            (true, true) if certs.join("ca.key").exists() && pki::needs_renewal(&cert, now)? => {
+                let pair = Authority::ensure(certs)?.issue(names, LIFE)?;
+                pki::replace_pair(&pair, &cert, &key)?;
+            }
+            (true, true) => {}
+        }
+    }
+    Ok(())
+}
+
+fn half(missing: PathBuf, present: PathBuf) -> PkiError {
+    PkiError::Half { missing, present }
+}
+
+/// Loads every certificate that `role` will use, so that a bad one is a configuration
+/// error before any port is bound.
+pub(crate) fn check(role: Role, settings: &Settings, loaded: &Loaded) -> Result<(), ConfigError> {
+    let Settings {
+        run,
+        agent,
+        router,
+        rlp,
+        gateway,
+        ..
+    } = settings;
+    let mut checks: Vec<(&str, Result<(), TlsError>)> = Vec::new();
+    match role {
+        Role::Run => {
+            checks.push(("agent.tls", server(&agent.tls, &agent.cipher_suites)));
+            checks.push(("router.tls", server(&router.tls, &router.cipher_suites)));
+            if let Some(files) = &run.https {
+                checks.push(("run.https", https(&files.cert, &files.key)));
+            }
+        }
+        Role::Agent => {
+            checks.push(("agent.tls", server(&agent.tls, &agent.cipher_suites)));
+            if let Some(door) = &agent.metrics {
+                checks.push(("agent.metrics.tls", server(&door.tls, &[])));
+            }
+        }
+        Role::Router => checks.push(("router.tls", server(&router.tls, &router.cipher_suites))),
+        Role::Rlp => checks.push(("rlp.tls", server(&rlp.tls, &rlp.cipher_suites))),
+        Role::Gateway => {
+            checks.push(("gateway.rlp_tls", client(&gateway.rlp_tls)));
+            if let Some(files) = &gateway.https {
+                checks.push(("gateway.https", https(&files.cert, &files.key)));
+            }
+            if let Some(door) = &gateway.metrics {
+                checks.push(("gateway.metrics.tls", server(&door.tls, &[])));
+            }
+        }
+    }
+    let problems: Vec<Problem> = checks
+        .into_iter()
+        .filter_map(|(key, result)| Some((key, result.err()?)))
+        .map(|(key, error)| Problem {
+            origin: loaded.origin(key),
+            key: key.into(),
+            reason: error.to_string(),
+        })
+        .collect();
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(ConfigError(problems)),
+    }
+}
+
+fn server(files: &TlsFiles, suites: &[String]) -> Result<(), TlsError> {
+    let paths = TlsPaths {
+        cert: files.cert.clone(),
+        key: files.key.clone(),
+        ca: files.ca.clone(),
+    };
+    ServerTls::load(&paths, ClientAuth::Required, suites, Alpn::H2).map(drop)
+}
+
+fn https(cert: &Path, key: &Path) -> Result<(), TlsError> {
+    let paths = TlsPaths {
+        cert: cert.into(),
+        key: key.into(),
+        ca: PathBuf::new(),
+    };
+    ServerTls::load(&paths, ClientAuth::None, &[], Alpn::HttpAll).map(drop)
+}
+
+fn client(files: &TlsFiles) -> Result<(), TlsError> {
+    let identity = Some((files.cert.as_path(), files.key.as_path()));
+    ClientTls::load(Some(&files.ca), identity, Verify::Ca, &[], Alpn::H2).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    use logweir_serve::settings::TlsFiles;
+
+    use super::{client, ensure, server};
+
+    #[test]
+    fn a_first_start_makes_pairs_that_load_and_a_second_keeps_them() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let certs = dir.path().join("certs");
+        ensure(&certs).expect("made");
+        let files = |name: &str| TlsFiles {
+            cert: certs.join(format!("{name}.crt")),
+            key: certs.join(format!("{name}.key")),
+            ca: certs.join("ca.crt"),
+        };
+        server(&files("server"), &[]).expect("a server's");
+        client(&files("client")).expect("a client's");
+        let key = certs.join("server.key");
+        let mode = fs::metadata(&key).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let before = fs::read(&key).expect("read");
+        ensure(&certs).expect("kept");
+        assert_eq!(fs::read(&key).expect("read"), before);
+    }
+
+    #[test]
+    fn half_a_pair_is_named() {
+        let dir = tempfile::tempdir().expect("a directory");
+        ensure(dir.path()).expect("made");
+        fs::remove_file(dir.path().join("client.key")).expect("removed");
+        let error = ensure(dir.path()).expect_err("refused").to_string();
+        assert!(error.contains("client.key is missing"), "{error}");
+    }
+}

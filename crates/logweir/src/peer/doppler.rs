@@ -1,0 +1,110 @@
+//! The router under its peer's name (spec loggregator-v2 §4.1, §7.2).
+
+use std::collections::BTreeMap;
+
+use logweir_serve::{
+    router::RouterConfig,
+    settings::{SelfMetricsConfig, TlsFiles},
+};
+
+use super::{
+    Peer,
+    envstruct::{Environment, field},
+    every_interface, local, port, report, suites,
+};
+use crate::{logging::Format, role::RoleConfig};
+use std::time::Duration;
+
+/// What the peer's errors begin with.
+pub(crate) const REFUSED: &str = "Unable to parse config: ";
+
+/// Reads the peer's environment.
+pub(crate) fn load(variables: &BTreeMap<String, String>) -> Result<Peer, String> {
+    let mut env = Environment::new(variables);
+    let listen = env.unsigned(field("GRPC.Port", "ROUTER_PORT"), "uint16", 16, 0);
+    let tls = TlsFiles {
+        cert: env
+            .text(field("GRPC.CertFile", "ROUTER_CERT_FILE"), "")
+            .into(),
+        key: env
+            .text(field("GRPC.KeyFile", "ROUTER_KEY_FILE"), "")
+            .into(),
+        ca: env.text(field("GRPC.CAFile", "ROUTER_CA_FILE"), "").into(),
+    };
+    let cipher_suites = env.list(field("GRPC.CipherSuites", "ROUTER_CIPHER_SUITES"));
+    // The peer's rings. Ours are bounded in bytes too and are the settings' default.
+    env.signed(
+        field("Config.IngressBufferSize", "INGRESS_BUFFER_SIZE"),
+        "int",
+        0,
+    );
+    env.signed(
+        field("Config.EgressBufferSize", "EGRESS_BUFFER_SIZE"),
+        "int",
+        0,
+    );
+    let rfc3339 = env.flag(field("Config.UseRFC339", "USE_RFC339"), false);
+    let pprof = env.unsigned(
+        field("Config.PProfPort", "ROUTER_PPROF_PORT"),
+        "uint32",
+        32,
+        0,
+    );
+    let agent = env.text(field("Agent.GRPCAddress", "AGENT_GRPC_ADDRESS"), "");
+    let interval = env.unsigned(
+        field(
+            "Config.MetricBatchIntervalMilliseconds",
+            "ROUTER_METRIC_BATCH_INTERVAL_MILLISECONDS",
+        ),
+        "uint",
+        64,
+        5000,
+    );
+    let source_id = env.text(
+        field("Config.MetricSourceID", "ROUTER_METRIC_SOURCE_ID"),
+        "doppler",
+    );
+    let rows = env.finish()?;
+    for (name, file) in [
+        ("CAFile", &tls.ca),
+        ("CertFile", &tls.cert),
+        ("KeyFile", &tls.key),
+    ] {
+        if file.as_os_str().is_empty() {
+            return Err(format!("invalid router config, no GRPC.{name} provided"));
+        }
+    }
+    let config = RouterConfig {
+        listen: every_interface(port(listen)?),
+        tls,
+        cipher_suites: suites(&cipher_suites)?,
+        status: Some(local(port(pprof)?)),
+        self_metrics: SelfMetricsConfig {
+            agent,
+            interval: Duration::from_millis(interval),
+            source_id,
+        },
+        ..RouterConfig::default()
+    };
+    Ok(Peer {
+        format: if rfc3339 {
+            Format::Rfc3339
+        } else {
+            Format::Micros
+        },
+        report: Some(report::table(&rows)),
+        starting: Vec::new(),
+        config: RoleConfig::Router(Box::new(config)),
+    })
+}
+
+/// What the peer says once its doors are bound.
+pub(crate) fn started(doors: &super::Doors<'_>) -> Vec<String> {
+    vec![
+        "Startup: Setting up the router server".into(),
+        format!("grpc bound to: {}", doors.get("grpc")),
+        "Startup: router server started.".into(),
+        format!("Starting gRPC server on {}", doors.get("grpc")),
+        format!("pprof bound to: {}", doors.get("status")),
+    ]
+}

@@ -1,0 +1,229 @@
+//! Started under a peer's name: the peer's environment, words and defaults
+//! (spec loggregator-v2 §7, §9.4).
+
+mod agent;
+mod doppler;
+mod envstruct;
+mod gateway;
+mod go_duration;
+mod report;
+mod rlp;
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+use logweir_serve::settings::Live;
+
+use crate::{
+    console,
+    logging::{self, Format},
+    role::RoleConfig,
+    serving::{self, Plan},
+};
+
+/// How long an orderly end may take; the peers have no setting for it.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// A peer that this build plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Name {
+    /// The router.
+    Doppler,
+    /// The reverse log proxy.
+    Rlp,
+    /// The reverse log proxy's gateway.
+    RlpGateway,
+    /// The agent.
+    Agent,
+    /// One of the peers that later builds play.
+    NotYet(&'static str),
+}
+
+const NOT_YET: [&str; 14] = [
+    "trafficcontroller",
+    "forwarder-agent",
+    "syslog-agent",
+    "syslog-binding-cache",
+    "udp-forwarder",
+    "prom-scraper",
+    "statsd-injector",
+    "log-cache",
+    "log-cache-gateway",
+    "gateway",
+    "cf-auth-proxy",
+    "log-cache-cf-auth-proxy",
+    "syslog-server",
+    "log-cache-syslog-server",
+];
+
+/// The peer that a program name stands for.
+pub(crate) fn of_program(program: &OsStr) -> Option<Name> {
+    let name = Path::new(program).file_name()?.to_str()?;
+    match name {
+        "doppler" => Some(Name::Doppler),
+        "rlp" => Some(Name::Rlp),
+        "rlp-gateway" => Some(Name::RlpGateway),
+        "loggregator-agent" | "agent" => Some(Name::Agent),
+        _ => NOT_YET
+            .into_iter()
+            .find(|known| *known == name)
+            .map(Name::NotYet),
+    }
+}
+
+/// What a peer's environment asks for.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    /// How log lines begin.
+    format: Format,
+    /// The table of settings, where the peer prints one.
+    report: Option<String>,
+    /// Lines that name what was configured rather than what was bound.
+    starting: Vec<String>,
+    config: RoleConfig,
+}
+
+/// The bound addresses of a started role.
+pub(crate) struct Doors<'a>(&'a [(&'static str, SocketAddr)]);
+
+impl Doors<'_> {
+    fn find(&self, name: &str) -> Option<SocketAddr> {
+        self.0
+            .iter()
+            .find(|(door, _)| *door == name)
+            .map(|(_, address)| *address)
+    }
+
+    /// As the peers print it. A role that has no such door has nothing to print.
+    fn get(&self, name: &str) -> String {
+        self.find(name)
+            .map(|address| address.to_string())
+            .unwrap_or_default()
+    }
+}
+
+/// Plays the peer until a signal ends it. Every failure is exit code 1 and one line in
+/// the peer's words.
+pub(crate) fn play(name: Name, variables: &BTreeMap<String, String>) -> ExitCode {
+    let (refused, loaded) = match name {
+        Name::Doppler => (doppler::REFUSED, doppler::load(variables)),
+        Name::Rlp => (rlp::REFUSED, rlp::load(variables)),
+        Name::RlpGateway => (gateway::REFUSED, gateway::load(variables)),
+        Name::Agent => (agent::REFUSED, agent::load(variables)),
+        Name::NotYet(name) => {
+            console::err(&format!(
+                "logweir: started as `{name}`, a role that this build does not play yet; it plays \
+                 doppler, rlp, rlp-gateway and loggregator-agent"
+            ));
+            return ExitCode::FAILURE;
+        }
+    };
+    let peer = match loaded {
+        Ok(peer) => peer,
+        Err(error) => {
+            // These two are told by the peers after the environment was read.
+            let refused = match error.starts_with(TLS) || error == NO_SUITES {
+                true => "",
+                false => refused,
+            };
+            console::err(&format!("{}{refused}{error}", Format::Micros.prefix()));
+            return ExitCode::FAILURE;
+        }
+    };
+    let format = peer.format;
+    if let Some(report) = &peer.report {
+        console::err(report);
+    }
+    // "info" is a level, so this never fails.
+    if let Ok(filter) = logging::filter("info") {
+        logging::start(format, filter);
+    }
+    let live = match &peer.config {
+        RoleConfig::Agent(agent) => Live {
+            tags: agent.tags.clone(),
+            ..Live::default()
+        },
+        _ => Live::default(),
+    };
+    let plan = Plan {
+        config: peer.config,
+        worker_threads: 0,
+        deadline: DEADLINE,
+        live,
+        // The peers' doors are open to the network and ask for certificates or tokens.
+        insecure: false,
+        access_log: name == Name::RlpGateway,
+        reloader: None,
+    };
+    let starting = peer.starting;
+    let ended = serving::serve(plan, |running| {
+        let doors = Doors(running.doors());
+        let lines = match name {
+            Name::Doppler => doppler::started(&doors),
+            Name::Rlp => rlp::started(&doors),
+            Name::RlpGateway => gateway::started(&doors),
+            Name::Agent => agent::started(&doors, &starting),
+            Name::NotYet(_) => Vec::new(),
+        };
+        for line in lines {
+            console::err(&format!("{}{line}", format.prefix()));
+        }
+        Ok(())
+    });
+    ended.unwrap_or_else(|error| {
+        console::err(&format!("{}{error:#}", format.prefix()));
+        ExitCode::FAILURE
+    })
+}
+
+const TLS: &str = "Could not use TLS config: ";
+const NO_SUITES: &str = "no valid ciphers provided for TLS configuration";
+
+/// Files that the peers do not mark required and cannot start without.
+fn named_files(files: &[(&str, &PathBuf)]) -> Result<(), String> {
+    match files.iter().find(|(_, path)| path.as_os_str().is_empty()) {
+        Some((variable, _)) => Err(format!("{TLS}{variable} is not set")),
+        None => Ok(()),
+    }
+}
+
+/// The suites that both sides know. Others are skipped unless nothing is left.
+fn suites(names: &[String]) -> Result<Vec<String>, String> {
+    let known: Vec<String> = names
+        .iter()
+        .filter(|name| crate::config::validate::SUITES.contains(&name.as_str()))
+        .cloned()
+        .collect();
+    match known.is_empty() && !names.is_empty() {
+        true => Err(NO_SUITES.into()),
+        false => Ok(known),
+    }
+}
+
+/// A port that came in a wider number.
+fn port<N: TryInto<u16> + Copy + std::fmt::Display>(number: N) -> Result<u16, String> {
+    number
+        .try_into()
+        .map_err(|_| format!("listen tcp: address {number}: invalid port"))
+}
+
+fn local(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+/// `[::]`, which takes IPv4 too; `0.0.0.0` where the kernel knows no IPv6.
+fn every_interface(port: u16) -> SocketAddr {
+    match TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)) {
+        Ok(_) => (Ipv6Addr::UNSPECIFIED, port).into(),
+        Err(_) => (Ipv4Addr::UNSPECIFIED, port).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,227 @@
+//! From arguments to a running role under our own name.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::Context as _;
+use logweir_cli::locate::{self, CERTS_DIR};
+use logweir_serve::{all::RunConfig, settings::TlsFiles};
+
+use crate::{
+    announce,
+    args::{OpenRoleArgs, RoleArgs, RunArgs},
+    certificates,
+    config::{
+        load::{self, Loaded, Sources},
+        problem::ConfigError,
+        reload::{self, Reloader},
+        settings::Settings,
+        validate,
+    },
+    data_dir::DataDir,
+    failure::Failure,
+    logging::{self, Format},
+    role::{Role, RoleConfig},
+    serving::{self, Plan},
+};
+
+/// What the command line says about a role.
+#[derive(Clone, Debug)]
+pub(crate) struct Flags {
+    /// The role.
+    pub(crate) role: Role,
+    /// `--config`.
+    pub(crate) config: Option<PathBuf>,
+    /// `--insecure`.
+    pub(crate) insecure: bool,
+    /// `--ephemeral`.
+    pub(crate) ephemeral: bool,
+    /// `--data-dir`, or the temporary directory of `--ephemeral`.
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+impl Flags {
+    /// For a role whose doors all ask for a certificate.
+    pub(crate) fn role(role: Role, args: RoleArgs) -> Self {
+        Self {
+            role,
+            config: args.config,
+            insecure: false,
+            ephemeral: false,
+            data_dir: None,
+        }
+    }
+
+    /// For a role with open doors.
+    pub(crate) fn open(role: Role, args: OpenRoleArgs) -> Self {
+        Self {
+            insecure: args.insecure,
+            ..Self::role(role, args.role)
+        }
+    }
+
+    /// Gathers, parses, applies the flags and checks.
+    pub(crate) fn read(&self) -> Result<(Sources, Loaded), ConfigError> {
+        let sources = Sources::gather(self.config.as_deref())?;
+        let mut loaded = load::load(&sources)?;
+        self.apply(&mut loaded.settings);
+        validate::check(self.role, &loaded, self.insecure)?;
+        Ok((sources, loaded))
+    }
+
+    fn apply(&self, settings: &mut Settings) {
+        if let Some(path) = &self.data_dir {
+            settings.data_dir.clone_from(path);
+        }
+        if settings.data_dir.as_os_str().is_empty() {
+            settings.data_dir = locate::default_data_dir();
+        }
+        if self.ephemeral {
+            let run = &mut settings.run;
+            for door in [&mut run.http, &mut run.grpc, &mut run.ingress] {
+                door.set_port(0);
+            }
+            if let Some(udp) = &mut settings.agent.udp {
+                udp.set_port(0);
+            }
+        }
+    }
+}
+
+/// `logweir run`.
+pub(crate) fn run(args: RunArgs) -> Result<ExitCode, Failure> {
+    // Removed when this function returns; a process that is killed leaves it behind.
+    let temporary = match args.ephemeral && args.data_dir.is_none() {
+        true => Some(
+            tempfile::Builder::new()
+                .prefix("logweir-")
+                .tempdir()
+                .context("cannot make a temporary data directory; name one with --data-dir")?,
+        ),
+        false => None,
+    };
+    let flags = Flags {
+        ephemeral: args.ephemeral,
+        data_dir: args
+            .data_dir
+            .or_else(|| temporary.as_ref().map(|dir| dir.path().to_path_buf())),
+        ..Flags::open(Role::Run, args.role)
+    };
+    let (sources, loaded) = flags.read()?;
+    let data = DataDir::open(&loaded.settings.data_dir).map_err(anyhow::Error::from)?;
+    let certs = data.certs();
+    certificates::ensure(&certs).map_err(anyhow::Error::from)?;
+    let settings = with_certificates(Role::Run, &loaded.settings, &certs);
+    certificates::check(Role::Run, &settings, &loaded)?;
+    let plan = plan(flags, &sources, loaded.settings, &settings)?;
+    let ended = serving::serve(plan, |running| {
+        data.write_endpoints(running.doors())?;
+        announce::run(running, data.path(), settings.run.https.is_some());
+        Ok(())
+    });
+    data.remove_endpoints();
+    Ok(ended?)
+}
+
+/// `logweir agent`, `router`, `rlp` or `gateway`.
+pub(crate) fn role(flags: Flags) -> Result<ExitCode, Failure> {
+    let (sources, loaded) = flags.read()?;
+    let role = flags.role;
+    let certs = loaded.settings.data_dir.join(CERTS_DIR);
+    let settings = with_certificates(role, &loaded.settings, &certs);
+    certificates::check(role, &settings, &loaded)?;
+    let plan = plan(flags, &sources, loaded.settings, &settings)?;
+    let ended = serving::serve(plan, |running| {
+        announce::role(role, running);
+        Ok(())
+    });
+    Ok(ended?)
+}
+
+/// `read` is what the sources say, which later readings are compared with;
+/// `settings` is the same with the certificates filled in.
+fn plan(
+    flags: Flags,
+    sources: &Sources,
+    read: Settings,
+    settings: &Settings,
+) -> Result<Plan, Failure> {
+    let filter = logging::filter(&settings.log_level).map_err(anyhow::Error::msg)?;
+    let level = logging::start(Format::Own, filter);
+    let config = role_config(flags.role, settings);
+    let insecure = flags.insecure;
+    let reloader = Reloader::new(move || flags.read(), sources, read, level);
+    Ok(Plan {
+        config,
+        worker_threads: settings.worker_threads,
+        deadline: settings.shutdown_deadline,
+        live: reload::live(settings),
+        insecure,
+        access_log: false,
+        reloader: Some(reloader),
+    })
+}
+
+fn role_config(role: Role, settings: &Settings) -> RoleConfig {
+    let mut gateway = settings.gateway.clone();
+    gateway.auth = settings.auth.clone();
+    match role {
+        Role::Agent => RoleConfig::Agent(Box::new(settings.agent.clone())),
+        Role::Router => RoleConfig::Router(Box::new(settings.router.clone())),
+        Role::Rlp => RoleConfig::Rlp(Box::new(settings.rlp.clone())),
+        Role::Gateway => RoleConfig::Gateway(Box::new(gateway)),
+        Role::Run => RoleConfig::Run(Box::new(RunConfig {
+            http: settings.run.http,
+            https: settings.run.https.clone(),
+            grpc: settings.run.grpc,
+            ingress: settings.run.ingress,
+            agent: settings.agent.clone(),
+            router: settings.router.clone(),
+            rlp: settings.rlp.clone(),
+            gateway,
+        })),
+    }
+}
+
+/// TLS files that nobody named are those of the data directory.
+fn with_certificates(role: Role, settings: &Settings, certs: &Path) -> Settings {
+    let mut settings = settings.clone();
+    let server = TlsFiles {
+        cert: certs.join("server.crt"),
+        key: certs.join("server.key"),
+        ca: certs.join("ca.crt"),
+    };
+    let client = TlsFiles {
+        cert: certs.join("client.crt"),
+        key: certs.join("client.key"),
+        ca: certs.join("ca.crt"),
+    };
+    let fill = |files: &mut TlsFiles, with: &TlsFiles| {
+        if *files == TlsFiles::default() {
+            files.clone_from(with);
+        }
+    };
+    match role {
+        Role::Run => {
+            fill(&mut settings.agent.tls, &server);
+            fill(&mut settings.router.tls, &server);
+        }
+        Role::Agent => {
+            fill(&mut settings.agent.tls, &server);
+            if let Some(door) = &mut settings.agent.metrics {
+                fill(&mut door.tls, &server);
+            }
+        }
+        Role::Router => fill(&mut settings.router.tls, &server),
+        Role::Rlp => fill(&mut settings.rlp.tls, &server),
+        Role::Gateway => {
+            fill(&mut settings.gateway.rlp_tls, &client);
+            if let Some(door) = &mut settings.gateway.metrics {
+                fill(&mut door.tls, &server);
+            }
+        }
+    }
+    settings
+}

@@ -1,0 +1,102 @@
+//! `cargo xtask test`: what must pass before a change is taken.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+use anyhow::{Context, Result};
+
+use crate::{bans, cargo, codegen, counts, steps::Steps};
+
+/// Runs the recorded answers.
+pub(crate) const GOLDEN: [&str; 5] = ["run", "--quiet", "-p", "logweir-golden", "--"];
+/// Where our answer differs on purpose, and by which rule.
+pub(crate) const EXCEPTIONS: &str = "tests/golden/exceptions.toml";
+/// Runs the benchmark.
+pub(crate) const BENCH: [&str; 6] = ["run", "--quiet", "--release", "-p", "logweir-bench", "--"];
+
+/// Seconds for each fuzz target: enough to see that it builds and that its corpus and the
+/// shallow paths hold.
+const SMOKE_SECONDS: u64 = 3;
+
+/// Runs every step.
+pub(crate) fn run(root: &Path) -> Result<ExitCode> {
+    let mut steps = Steps::default();
+    steps.command("format", cargo().args(["fmt", "--all", "--check"]));
+    // The black-box tests and the generated reference need the binary.
+    steps.command("build", cargo().args(["build", "--workspace"]));
+    steps.check("generated files", || codegen::run(root, true));
+    steps.check("banned crates", bans::check);
+    steps.command(
+        "lints",
+        cargo().args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ]),
+    );
+    let binary = target(root).join("debug/logweir");
+    steps.tests(
+        "Rust tests",
+        cargo()
+            .args(["test", "--workspace", "--no-fail-fast"])
+            .env("LOGWEIR_BIN", &binary),
+        counts::rust,
+    );
+    steps.command(
+        "recorded answers",
+        cargo()
+            .args(GOLDEN)
+            .arg(root.join("tests/golden"))
+            .arg(EXCEPTIONS),
+    );
+    steps.command("fuzz targets", &mut fuzz(None, SMOKE_SECONDS));
+    go_tests(&mut steps, root, &binary);
+    Ok(match steps.summary() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+fn go_tests(steps: &mut Steps, root: &Path, binary: &Path) {
+    let go = match go() {
+        Ok(go) => go,
+        Err(error) => return steps.check("Go clients", || Err(error)),
+    };
+    let tests = root.join("tests/go");
+    steps.command(
+        "Go clients: vet",
+        Command::new(&go).args(["vet", "./..."]).current_dir(&tests),
+    );
+    steps.tests(
+        "Go clients",
+        Command::new(&go)
+            .args(["test", "-count=1", "-v", "./..."])
+            .env("LOGWEIR_BIN", binary)
+            .current_dir(&tests),
+        counts::go,
+    );
+}
+
+/// The Go command, from PATH or where its own archive unpacks to.
+fn go() -> Result<PathBuf> {
+    let paths = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&paths)
+        .chain([PathBuf::from("/usr/local/go/bin")])
+        .map(|dir| dir.join("go"))
+        .find(|go| go.is_file())
+        .context("the Go tests need Go 1.26 or later: install it from https://go.dev/dl")
+}
+
+/// Where cargo builds.
+fn target(root: &Path) -> PathBuf {
+    match env::var_os("CARGO_TARGET_DIR") {
+        Some(dir) => root.join(dir),
+        None => root.join("target"),
+    }
+}
