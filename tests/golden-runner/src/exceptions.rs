@@ -1,0 +1,112 @@
+//! The rules by which an answer of ours may differ from the recorded one.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+/// A bug of the original that we mend. What our answer must then be is worked out
+/// where the format is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rule {
+    /// 0/0 counters leave delta-fed totals alone.
+    IdleCounterKeepsItsTotal,
+    /// The instance id is part of a counter's identity.
+    InstancesCountApart,
+    /// At most one delivery to each stream.
+    OncePerStream,
+    /// Metric names are compared as strings.
+    NamesNotHashes,
+}
+
+impl Rule {
+    const ALL: [Rule; 4] = [
+        Rule::IdleCounterKeepsItsTotal,
+        Rule::InstancesCountApart,
+        Rule::OncePerStream,
+        Rule::NamesNotHashes,
+    ];
+
+    /// The name in `exceptions.toml`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Rule::IdleCounterKeepsItsTotal => "idle-counter-keeps-its-total",
+            Rule::InstancesCountApart => "instances-count-apart",
+            Rule::OncePerStream => "once-per-stream",
+            Rule::NamesNotHashes => "names-not-hashes",
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    rule: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    name: String,
+    format: String,
+    original: String,
+    ours: String,
+    reason: String,
+}
+
+/// The rules that are in force, each with the format it is for.
+#[derive(Debug, Default)]
+pub struct Exceptions(BTreeSet<(Rule, String)>);
+
+impl Exceptions {
+    /// Reads `exceptions.toml`.
+    ///
+    /// # Errors
+    /// A rule of a name that the runner does not know, or one that does not say
+    /// what it is about.
+    pub fn parse(text: &str) -> Result<Self> {
+        let file: File = toml::from_str(text).context("not a list of rules")?;
+        let mut rules = BTreeSet::new();
+        for entry in file.rule {
+            let Some(rule) = Rule::ALL.into_iter().find(|rule| rule.name() == entry.name) else {
+                bail!("rule {:?} is not known to the runner", entry.name);
+            };
+            if [&entry.original, &entry.ours, &entry.reason]
+                .iter()
+                .any(|text| text.is_empty())
+            {
+                bail!("rule {:?} does not say why", entry.name);
+            }
+            rules.insert((rule, entry.format));
+        }
+        Ok(Self(rules))
+    }
+
+    /// True if the rule is listed for the format.
+    pub fn covers(&self, rule: Rule, format: &str) -> bool {
+        self.0.contains(&(rule, format.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENTRY: &str = "[[rule]]\nformat='f'\noriginal='o'\nours='u'\n";
+
+    #[test]
+    fn a_rule_covers_its_own_format_only() {
+        let text = format!("{ENTRY}name='once-per-stream'\nreason='r'");
+        let exceptions = Exceptions::parse(&text).unwrap();
+        assert!(exceptions.covers(Rule::OncePerStream, "f"));
+        assert!(!exceptions.covers(Rule::OncePerStream, "g"));
+        assert!(!exceptions.covers(Rule::NamesNotHashes, "f"));
+    }
+
+    #[test]
+    fn an_unknown_rule_and_one_without_a_reason_are_errors() {
+        assert!(Exceptions::parse(&format!("{ENTRY}name='case-7'\nreason='r'")).is_err());
+        assert!(Exceptions::parse(&format!("{ENTRY}name='once-per-stream'\nreason=''")).is_err());
+        assert!(Exceptions::parse(&format!("{ENTRY}name='once-per-stream'")).is_err());
+    }
+}

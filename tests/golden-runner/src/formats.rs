@@ -1,0 +1,46 @@
+//! The formats that are known, by the names of their files.
+
+use crate::verdict::Verdict;
+
+mod agent_tagger;
+mod counter_aggregation;
+mod deterministic_names;
+mod gateway_sse;
+mod rlp_tags;
+mod selectors;
+
+/// A kind of cases.
+pub struct Format {
+    /// The file's name without `.jsonl`.
+    pub name: &'static str,
+    /// Judges the lines of a file, each a case.
+    pub judge: fn(&[&str]) -> Vec<Verdict>,
+}
+
+/// All of them.
+pub const FORMATS: &[Format] = &[
+    Format {
+        name: "agent_tagger",
+        judge: agent_tagger::judge,
+    },
+    Format {
+        name: "counter_aggregation",
+        judge: counter_aggregation::judge,
+    },
+    Format {
+        name: "deterministic_names",
+        judge: deterministic_names::judge,
+    },
+    Format {
+        name: "gateway_sse",
+        judge: gateway_sse::judge,
+    },
+    Format {
+        name: "rlp_tags",
+        judge: rlp_tags::judge,
+    },
+    Format {
+        name: "selectors",
+        judge: selectors::judge,
+    },
+];

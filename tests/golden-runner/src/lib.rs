@@ -1,0 +1,14 @@
+//! Runs recorded answers of the original implementation through our code.
+//!
+//! A file of cases is known by its name ([`formats`]); what may differ, and how, is
+//! listed by rule ([`exceptions`]).
+
+mod bytes_field;
+pub mod exceptions;
+mod exchange;
+pub mod formats;
+mod report;
+mod verdict;
+
+pub use report::{FileReport, Report, run};
+pub use verdict::Verdict;
