@@ -77,15 +77,10 @@ where
             None if head.status != StatusCode::OK => Ending::Known(from_http(head.status)),
             None => Ending::Trailers,
         };
-        let mut messages = Self::new(body, limit);
-        if let Ending::Known(status) = &ending
-            && status.code() != Code::Ok
-        {
-            // Whatever such a body holds, it is no message.
-            messages.limit = 0;
+        Self {
+            ending,
+            ..Self::new(body, limit)
         }
-        messages.ending = ending;
-        messages
     }
 
     /// The next message; `None` at the end.
@@ -111,13 +106,14 @@ where
     }
 
     fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Status>> {
+        if let Ending::Known(status) = &self.ending
+            && status.code() != Code::Ok
+            && !matches!(self.state, State::Over)
+        {
+            // Whatever such a body holds, it is no message.
+            return Poll::Ready(Err(status.clone()));
+        }
         loop {
-            if let Ending::Known(status) = &self.ending
-                && status.code() != Code::Ok
-                && !matches!(self.state, State::Over)
-            {
-                return Poll::Ready(Err(status.clone()));
-            }
             match self.take() {
                 Ok(None) => {}
                 other => return Poll::Ready(other),
