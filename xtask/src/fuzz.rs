@@ -4,7 +4,8 @@
 //! would add are the compiler's own coverage passes, which are named here.
 
 use std::fs;
-use std::path::Path;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -24,8 +25,11 @@ const RUSTFLAGS: &[&str] = &[
     "-Cdebuginfo=1",
 ];
 
+/// Lines of a failed target's log that are shown.
+const LOG_LINES: usize = 60;
+
 /// Builds all targets, then runs those named (none: all) for `seconds` each.
-pub(crate) fn run(root: &Path, seconds: u32, wanted: &[String]) -> Result<()> {
+pub(crate) fn run(root: &Path, seconds: u64, wanted: &[String]) -> Result<()> {
     let fuzz = root.join("fuzz");
     let targets = targets(&fuzz)?;
     if let Some(unknown) = wanted.iter().find(|name| !targets.contains(name)) {
@@ -61,25 +65,42 @@ pub(crate) fn run(root: &Path, seconds: u32, wanted: &[String]) -> Result<()> {
         let artifacts = fuzz.join("artifacts").join(target);
         fs::create_dir_all(&corpus)?;
         fs::create_dir_all(&artifacts)?;
-        let status = Command::new(binaries.join(target))
+        let run = Command::new(binaries.join(target))
             .arg(format!("-max_total_time={seconds}"))
             .arg(format!("-artifact_prefix={}/", artifacts.display()))
             .args([
                 "-max_len=4096",
                 "-rss_limit_mb=1024",
                 "-timeout=10",
-                "-verbosity=0",
+                "-print_final_stats=1",
             ])
-            .args(["-print_final_stats=1", "-close_fd_mask=1"])
             .arg(&corpus)
             .args(seeds(&fuzz, target))
-            .status()
+            .output()
             .with_context(|| format!("start {target}"))?;
+        let log = String::from_utf8_lossy(&run.stderr);
+        if !run.status.success() {
+            let lines: Vec<&str> = log.lines().collect();
+            let tail = lines[lines.len().saturating_sub(LOG_LINES)..].join("\n");
+            bail!(
+                "{target} failed; the input is in {}\n{tail}",
+                artifacts.display()
+            );
+        }
+        let stat = |name: &str| {
+            let line = log.lines().find_map(|line| line.strip_prefix(name));
+            line.map_or("?", |value| value.trim_start_matches(':').trim())
+        };
+        let runs = stat("stat::number_of_executed_units");
+        let memory = stat("stat::peak_rss_mb");
         ensure!(
-            status.success(),
-            "{target} found a crash: the input is in {}",
-            artifacts.display()
+            !log.contains("Is the code instrumented"),
+            "{target} reports no coverage"
         );
+        writeln!(
+            std::io::stdout(),
+            "{target:<16} {runs:>10} runs, {memory} MB at most, no crash"
+        )?;
     }
     Ok(())
 }
@@ -99,7 +120,7 @@ fn targets(fuzz: &Path) -> Result<Vec<String>> {
 }
 
 /// A directory of committed inputs to start from, if the target has one.
-fn seeds(fuzz: &Path, target: &str) -> Option<std::path::PathBuf> {
+fn seeds(fuzz: &Path, target: &str) -> Option<PathBuf> {
     Some(fuzz.join("seeds").join(target)).filter(|dir| dir.is_dir())
 }
 
