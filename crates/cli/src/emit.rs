@@ -49,7 +49,11 @@ pub struct EmitArgs {
     #[arg(long = "counter", value_name = "NAME=DELTA")]
     pub counters: Vec<CounterArg>,
     /// A reading; may be repeated
-    #[arg(long = "gauge", value_name = "NAME=VALUE[:UNIT]", allow_hyphen_values = true)]
+    #[arg(
+        long = "gauge",
+        value_name = "NAME=VALUE[:UNIT]",
+        allow_hyphen_values = true
+    )]
     pub gauges: Vec<GaugeArg>,
     /// A span of time in Unix nanoseconds; may be repeated
     #[arg(long = "timer", value_name = "NAME=START,STOP")]
@@ -79,7 +83,9 @@ impl EmitArgs {
 
 /// Emits, and waits until all is handed over.
 pub async fn run(args: EmitArgs) -> Result<(), Failure> {
-    let endpoint = args.connection.endpoint(Door::Ingress, args.ingress_addr.as_deref())?;
+    let endpoint = args
+        .connection
+        .endpoint(Door::Ingress, args.ingress_addr.as_deref())?;
     let emitter = Emitter::connect(endpoint, EmitOptions::default())?;
     let mut source = emitter.source(&args.source_id).instance(&args.instance);
     for (name, value) in &args.tags {
@@ -100,8 +106,11 @@ pub async fn run(args: EmitArgs) -> Result<(), Failure> {
     let why = match closed {
         Err(error) => error.connection,
         Ok(()) => {
-            let causes: Vec<_> =
-                stats.dropped.iter().map(|(cause, count)| format!("{count} {cause}")).collect();
+            let causes: Vec<_> = stats
+                .dropped
+                .iter()
+                .map(|(cause, count)| format!("{count} {cause}"))
+                .collect();
             causes.join(", ")
         }
     };
@@ -125,7 +134,11 @@ async fn read_lines(
     let mut lines = Lines::default();
     let line = |payload: &[u8]| {
         let payload = bytes::Bytes::copy_from_slice(payload);
-        if err { source.log_err(payload) } else { source.log(payload) }
+        if err {
+            source.log_err(payload)
+        } else {
+            source.log(payload)
+        }
     };
     let mut wait = patience;
     loop {

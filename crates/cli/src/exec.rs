@@ -60,7 +60,12 @@ pub struct ExecArgs {
     #[command(flatten)]
     pub connection: Connection,
     /// The command and its arguments
-    #[arg(required = true, value_name = "CMD", trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(
+        required = true,
+        value_name = "CMD",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
     pub command: Vec<OsString>,
 }
 
@@ -93,8 +98,12 @@ pub async fn run(args: ExecArgs) -> u8 {
     }
     let (out, err) = (source.clone(), source);
     let pumps = [
-        Pump::start(child.stdout.take(), std::io::stdout(), move |line| out.log(line)),
-        Pump::start(child.stderr.take(), std::io::stderr(), move |line| err.log_err(line)),
+        Pump::start(child.stdout.take(), std::io::stdout(), move |line| {
+            out.log(line)
+        }),
+        Pump::start(child.stderr.take(), std::io::stderr(), move |line| {
+            err.log_err(line)
+        }),
     ];
     let code = loop {
         tokio::select! {

@@ -36,12 +36,18 @@ pub struct Failure {
 impl Failure {
     /// Code 1.
     pub fn new(message: impl Display) -> Self {
-        Self { message: message.to_string(), code: FAILED }
+        Self {
+            message: message.to_string(),
+            code: FAILED,
+        }
     }
 
     /// Code 69.
     pub fn unavailable(message: impl Display) -> Self {
-        Self { message: message.to_string(), code: UNAVAILABLE }
+        Self {
+            message: message.to_string(),
+            code: UNAVAILABLE,
+        }
     }
 }
 

@@ -127,6 +127,9 @@ mod tests {
     fn a_carriage_return_at_a_cut_stays_in_the_line() {
         let mut text = vec![b'x'; MAX_LINE];
         text.extend_from_slice(b"\r\n");
-        assert_eq!(lines(&[&text]).iter().map(Vec::len).collect::<Vec<_>>(), [MAX_LINE]);
+        assert_eq!(
+            lines(&[&text]).iter().map(Vec::len).collect::<Vec<_>>(),
+            [MAX_LINE]
+        );
     }
 }

@@ -135,13 +135,19 @@ mod tests {
     use super::*;
 
     fn connection(data_dir: &Path) -> Connection {
-        Connection { data_dir: Some(data_dir.into()), ..Connection::default() }
+        Connection {
+            data_dir: Some(data_dir.into()),
+            ..Connection::default()
+        }
     }
 
     #[test]
     fn the_default_directory_follows_the_xdg_rule() {
         let some = |text: &str| Some(OsString::from(text));
-        assert_eq!(state_dir(some("/state"), some("/home/a")), Path::new("/state/logweir"));
+        assert_eq!(
+            state_dir(some("/state"), some("/home/a")),
+            Path::new("/state/logweir")
+        );
         let at_home = Path::new("/home/a/.local/state/logweir");
         assert_eq!(state_dir(None, some("/home/a")), at_home);
         assert_eq!(state_dir(some("relative"), some("/home/a")), at_home);
@@ -159,7 +165,9 @@ mod tests {
         assert_eq!(found.addresses, ["127.0.0.1:2"]);
         assert_eq!(found.server_name, "reverselogproxy");
         assert_eq!(found.tls.unwrap().cert, dir.path().join("certs/client.crt"));
-        let found = connection(dir.path()).endpoint(Door::Ingress, Some("agent:3458")).unwrap();
+        let found = connection(dir.path())
+            .endpoint(Door::Ingress, Some("agent:3458"))
+            .unwrap();
         assert_eq!(found.addresses, ["agent:3458"]);
         assert_eq!(found.server_name, "metron");
     }
@@ -170,7 +178,11 @@ mod tests {
             ca: Some("other/ca.pem".into()),
             ..connection(Path::new("/data"))
         };
-        let tls = connection.endpoint(Door::Grpc, Some("rlp:8082")).unwrap().tls.unwrap();
+        let tls = connection
+            .endpoint(Door::Grpc, Some("rlp:8082"))
+            .unwrap()
+            .tls
+            .unwrap();
         assert_eq!(tls.ca, Path::new("other/ca.pem"));
         assert_eq!(tls.key, Path::new("/data/certs/client.key"));
     }
@@ -178,13 +190,29 @@ mod tests {
     #[test]
     fn errors_name_the_file_and_the_flag() {
         let dir = tempfile::tempdir().unwrap();
-        let say = |door| connection(dir.path()).endpoint(door, None).unwrap_err().to_string();
+        let say = |door| {
+            connection(dir.path())
+                .endpoint(door, None)
+                .unwrap_err()
+                .to_string()
+        };
         let words = say(Door::Grpc);
         assert!(words.starts_with("no running logweir found"), "{words}");
-        assert!(words.ends_with("start one with `logweir run`, or give --grpc-addr"), "{words}");
+        assert!(
+            words.ends_with("start one with `logweir run`, or give --grpc-addr"),
+            "{words}"
+        );
         std::fs::write(dir.path().join(ENDPOINTS_FILE), r#"{"http":"127.0.0.1:1"}"#).unwrap();
-        assert!(say(Door::Ingress).contains("names no ingress door"), "{}", say(Door::Ingress));
+        assert!(
+            say(Door::Ingress).contains("names no ingress door"),
+            "{}",
+            say(Door::Ingress)
+        );
         std::fs::write(dir.path().join(ENDPOINTS_FILE), "{").unwrap();
-        assert!(say(Door::Ingress).contains("is damaged"), "{}", say(Door::Ingress));
+        assert!(
+            say(Door::Ingress).contains("is damaged"),
+            "{}",
+            say(Door::Ingress)
+        );
     }
 }

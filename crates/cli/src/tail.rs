@@ -92,14 +92,24 @@ impl TailArgs {
     /// One selector for each source and kind.
     fn request(&self) -> ReadRequest {
         let every = [String::new()];
-        let sources = if self.source_ids.is_empty() { &every[..] } else { &self.source_ids };
-        let kinds =
-            if self.kinds.is_empty() { KindArg::value_variants() } else { &self.kinds };
+        let sources = if self.source_ids.is_empty() {
+            &every[..]
+        } else {
+            &self.source_ids
+        };
+        let kinds = if self.kinds.is_empty() {
+            KindArg::value_variants()
+        } else {
+            &self.kinds
+        };
         let selectors = sources
             .iter()
             .flat_map(|source| kinds.iter().map(move |kind| selector(source, kind.kind())))
             .collect();
-        ReadRequest { shard_id: self.shard_id.clone(), ..ReadRequest::new(selectors) }
+        ReadRequest {
+            shard_id: self.shard_id.clone(),
+            ..ReadRequest::new(selectors)
+        }
     }
 }
 
@@ -108,9 +118,15 @@ pub async fn run(args: TailArgs) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::new(format!("cannot catch signals: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let endpoint = args.connection.endpoint(Door::Grpc, args.grpc_addr.as_deref())?;
+    let endpoint = args
+        .connection
+        .endpoint(Door::Grpc, args.grpc_addr.as_deref())?;
     let mut reader = Reader::connect(endpoint, args.request())?;
-    let format = if args.json { Format::Json } else { Format::human() };
+    let format = if args.json {
+        Format::Json
+    } else {
+        Format::human()
+    };
     let mut output = Output::start(format);
     let wanted: BTreeMap<String, String> = args.tags.iter().cloned().collect();
     let follow = follow(&mut reader, &output, &wanted);
@@ -144,7 +160,9 @@ async fn follow(
             }
             Ok(Event::Disconnected { cause, retry_in }) => {
                 let pause = retry_in.as_secs_f64();
-                exit::say(&format!("connection lost: {cause}; trying again in {pause:.1} s"));
+                exit::say(&format!(
+                    "connection lost: {cause}; trying again in {pause:.1} s"
+                ));
             }
             Ok(Event::Batch(mut batch)) => {
                 batch.batch.retain(|envelope| shown(envelope, wanted));
@@ -165,7 +183,9 @@ async fn follow(
 /// Whether an envelope carries every wanted tag, or tells of a loss.
 fn shown(envelope: &v2::Envelope, wanted: &BTreeMap<String, String>) -> bool {
     is_notice(envelope)
-        || wanted.iter().all(|(name, value)| envelope.tags.get(name) == Some(value))
+        || wanted
+            .iter()
+            .all(|(name, value)| envelope.tags.get(name) == Some(value))
 }
 
 /// Whether an envelope is the router's own word about a loss: a log of its own, or

@@ -9,7 +9,7 @@ use logweir_client::{
 };
 
 /// Writes up to `limit` logs of `source_id` to `out`, one a line.
-pub async fn tail(
+pub(crate) async fn tail(
     address: &str,
     certs: &Path,
     source_id: &str,
@@ -24,7 +24,9 @@ pub async fn tail(
         && let Some(event) = reader.next().await
     {
         // Connections lost and found are events too; a tail passes them over.
-        let Event::Batch(batch) = event? else { continue };
+        let Event::Batch(batch) = event? else {
+            continue;
+        };
         for envelope in batch.batch {
             if let Some(Message::Log(log)) = envelope.message {
                 out.write_all(&log.payload)?;
@@ -42,5 +44,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = arguments.next().unwrap_or_else(|| "127.0.0.1:8082".into());
     let certs = arguments.next().unwrap_or_else(|| "certs".into());
     let source_id = arguments.next().unwrap_or_else(|| "my-app".into());
-    tail(&address, Path::new(&certs), &source_id, usize::MAX, &mut std::io::stdout()).await
+    tail(
+        &address,
+        Path::new(&certs),
+        &source_id,
+        usize::MAX,
+        &mut std::io::stdout(),
+    )
+    .await
 }

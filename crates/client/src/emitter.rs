@@ -23,8 +23,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub use self::books::EmitStats;
 use self::books::Books;
+pub use self::books::EmitStats;
 use crate::{
     endpoint::{Endpoint, EndpointError, Locate},
     source::Source,
@@ -47,7 +47,11 @@ pub struct EmitOptions {
 
 impl Default for EmitOptions {
     fn default() -> Self {
-        Self { tags: BTreeMap::new(), queue_bytes: 16 << 20, queue_envelopes: 65_536 }
+        Self {
+            tags: BTreeMap::new(),
+            queue_bytes: 16 << 20,
+            queue_envelopes: 65_536,
+        }
     }
 }
 
@@ -142,7 +146,9 @@ impl Emitter {
         });
         let locate: Locate = Arc::new(locate);
         tokio::spawn(driver::run(shared.clone(), locate));
-        Self { handle: Arc::new(Handle { shared }) }
+        Self {
+            handle: Arc::new(Handle { shared }),
+        }
     }
 
     /// Envelopes of this source id: an app's guid or a component's name.
@@ -170,7 +176,11 @@ impl Emitter {
         let mut frame = BytesMut::new();
         push_frame(&mut frame, &bytes);
         let deprecated_tags = !envelope.deprecated_tags.is_empty();
-        let chunk = Chunk { frames: frame.freeze(), envelopes: 1, deprecated_tags };
+        let chunk = Chunk {
+            frames: frame.freeze(),
+            envelopes: 1,
+            deprecated_tags,
+        };
         // The queue counts what this pushed out, and hands the loss to the body.
         let _ = shared.queue.push_chunk(chunk);
     }

@@ -51,7 +51,11 @@ pub struct Endpoint {
 impl Endpoint {
     /// A peer in plain text until [`Endpoint::tls`] is called.
     pub fn new(address: impl Into<String>, server_name: impl Into<String>) -> Self {
-        Self { addresses: vec![address.into()], server_name: server_name.into(), tls: None }
+        Self {
+            addresses: vec![address.into()],
+            server_name: server_name.into(),
+            tls: None,
+        }
     }
 
     /// Adds an equal peer to move to when the others fail.
@@ -78,7 +82,9 @@ impl Endpoint {
     }
 
     fn client_tls(&self) -> Result<Option<ClientTls>, EndpointError> {
-        let Some(files) = &self.tls else { return Ok(None) };
+        let Some(files) = &self.tls else {
+            return Ok(None);
+        };
         for file in [&files.ca, &files.cert, &files.key] {
             readable(file)?;
         }
@@ -97,8 +103,11 @@ impl Endpoint {
             return Err(EndpointError::NoAddress);
         }
         let address = &self.addresses[attempt % self.addresses.len()];
-        let dialer =
-            Dialer::new(self.client_tls()?, self.server_name.clone(), DialSettings::default());
+        let dialer = Dialer::new(
+            self.client_tls()?,
+            self.server_name.clone(),
+            DialSettings::default(),
+        );
         let found = Resolver::new()
             .resolve(&target(address)?)
             .await
@@ -115,7 +124,9 @@ impl Endpoint {
 }
 
 pub(crate) fn target(address: &str) -> Result<Target, EndpointError> {
-    address.parse().map_err(|_| EndpointError::Address(address.into()))
+    address
+        .parse()
+        .map_err(|_| EndpointError::Address(address.into()))
 }
 
 /// An error with what lies under it, each said once.
@@ -135,17 +146,19 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 
 /// Names the file and what to do before the TLS loader says it in its own words.
 pub(crate) fn readable(file: &Path) -> Result<(), EndpointError> {
-    std::fs::File::open(file).map(drop).map_err(|error| EndpointError::File {
-        file: file.to_owned(),
-        remedy: match error.kind() {
-            std::io::ErrorKind::NotFound => {
-                "make certificates with `logweir certs`, or give the right path"
-            }
-            std::io::ErrorKind::PermissionDenied => "let this user read it",
-            _ => "check the path",
-        },
-        error,
-    })
+    std::fs::File::open(file)
+        .map(drop)
+        .map_err(|error| EndpointError::File {
+            file: file.to_owned(),
+            remedy: match error.kind() {
+                std::io::ErrorKind::NotFound => {
+                    "make certificates with `logweir certs`, or give the right path"
+                }
+                std::io::ErrorKind::PermissionDenied => "let this user read it",
+                _ => "check the path",
+            },
+            error,
+        })
 }
 
 /// An endpoint that cannot be used as it is.
@@ -197,6 +210,9 @@ mod tests {
     #[test]
     fn an_address_without_a_port_is_refused() {
         let error = Endpoint::new("localhost", "metron").check().unwrap_err();
-        assert_eq!(error.to_string(), "`localhost` is no address: write host:port, or srv:NAME");
+        assert_eq!(
+            error.to_string(),
+            "`localhost` is no address: write host:port, or srv:NAME"
+        );
     }
 }

@@ -30,7 +30,9 @@ pub struct GatewayEndpoint {
 
 impl std::fmt::Debug for GatewayEndpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("GatewayEndpoint").field("url", &self.url).finish_non_exhaustive()
+        f.debug_struct("GatewayEndpoint")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
     }
 }
 
@@ -56,7 +58,10 @@ impl GatewayRequest {
     fn target(&self) -> String {
         let mut pairs: Vec<String> = Vec::new();
         let mut add = |name: &str, value: &str| {
-            pairs.push(format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
+            pairs.push(format!(
+                "{name}={}",
+                utf8_percent_encode(value, NON_ALPHANUMERIC)
+            ));
         };
         for source_id in &self.source_ids {
             add("source_id", source_id);
@@ -67,9 +72,10 @@ impl GatewayRequest {
         for names in &self.gauge_names {
             add("gauge.name", &names.join(","));
         }
-        for (name, value) in
-            [("shard_id", &self.shard_id), ("deterministic_name", &self.deterministic_name)]
-        {
+        for (name, value) in [
+            ("shard_id", &self.shard_id),
+            ("deterministic_name", &self.deterministic_name),
+        ] {
             if !value.is_empty() {
                 add(name, value);
             }
@@ -119,7 +125,10 @@ impl GatewayReader {
                 () = stream::run(gateway, target, sender) => {}
             }
         });
-        Ok(Self { events, _task: cancel.drop_guard() })
+        Ok(Self {
+            events,
+            _task: cancel.drop_guard(),
+        })
     }
 
     /// The next event. `None` after an error that ended the reader. May be dropped

@@ -73,7 +73,10 @@ pub fn selector(source_id: impl Into<String>, kind: Kind) -> v2::Selector {
         Kind::Timer => Message::Timer(v2::TimerSelector {}),
         Kind::Event => Message::Event(v2::EventSelector {}),
     };
-    v2::Selector { source_id: source_id.into(), message: Some(message) }
+    v2::Selector {
+        source_id: source_id.into(),
+        message: Some(message),
+    }
 }
 
 /// A stream of envelopes over gRPC. Ends when it is dropped.
@@ -101,7 +104,10 @@ impl Reader {
                 () = stream::run(endpoint, request, sender) => {}
             }
         });
-        Ok(Self { events, _task: cancel.drop_guard() })
+        Ok(Self {
+            events,
+            _task: cancel.drop_guard(),
+        })
     }
 
     /// The next event, with batches decoded. `None` after an error that ended the
@@ -117,9 +123,7 @@ impl Reader {
                 Err(error) => Err(error.into()),
             },
             Event::Connected { address, again } => Ok(Event::Connected { address, again }),
-            Event::Disconnected { cause, retry_in } => {
-                Ok(Event::Disconnected { cause, retry_in })
-            }
+            Event::Disconnected { cause, retry_in } => Ok(Event::Disconnected { cause, retry_in }),
         })
     }
 

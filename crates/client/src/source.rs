@@ -36,7 +36,10 @@ impl Source {
             tags: BTreeMap::new(),
             timestamp: None,
         };
-        Self { emitter, head: Arc::new(head) }
+        Self {
+            emitter,
+            head: Arc::new(head),
+        }
     }
 
     /// Which instance of the source: an app's index or a machine's id.
@@ -47,7 +50,9 @@ impl Source {
 
     /// Adds a tag, or replaces the one of that name.
     pub fn tag(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        Arc::make_mut(&mut self.head).tags.insert(name.into(), value.into());
+        Arc::make_mut(&mut self.head)
+            .tags
+            .insert(name.into(), value.into());
         self
     }
 
@@ -69,17 +74,28 @@ impl Source {
     }
 
     fn line(&self, payload: Bytes, kind: log::Type) {
-        self.emit(Message::Log(v2::Log { payload, r#type: kind.into() }));
+        self.emit(Message::Log(v2::Log {
+            payload,
+            r#type: kind.into(),
+        }));
     }
 
     /// Adds to a counter; agents keep its total.
     pub fn counter(&self, name: impl Into<String>, delta: u64) {
-        self.emit(Message::Counter(v2::Counter { name: name.into(), delta, total: 0 }));
+        self.emit(Message::Counter(v2::Counter {
+            name: name.into(),
+            delta,
+            total: 0,
+        }));
     }
 
     /// Sets a counter to a total that the caller keeps.
     pub fn counter_total(&self, name: impl Into<String>, total: u64) {
-        self.emit(Message::Counter(v2::Counter { name: name.into(), delta: 0, total }));
+        self.emit(Message::Counter(v2::Counter {
+            name: name.into(),
+            delta: 0,
+            total,
+        }));
     }
 
     /// Readings taken together, one envelope for all: name, value, unit.
@@ -90,19 +106,34 @@ impl Source {
     {
         let metrics = metrics
             .into_iter()
-            .map(|(name, value, unit)| (name.into(), v2::GaugeValue { unit: unit.into(), value }))
+            .map(|(name, value, unit)| {
+                (
+                    name.into(),
+                    v2::GaugeValue {
+                        unit: unit.into(),
+                        value,
+                    },
+                )
+            })
             .collect();
         self.emit(Message::Gauge(v2::Gauge { metrics }));
     }
 
     /// A span of time, `start` and `stop` in Unix nanoseconds.
     pub fn timer(&self, name: impl Into<String>, start: i64, stop: i64) {
-        self.emit(Message::Timer(v2::Timer { name: name.into(), start, stop }));
+        self.emit(Message::Timer(v2::Timer {
+            name: name.into(),
+            start,
+            stop,
+        }));
     }
 
     /// Something worth telling people.
     pub fn event(&self, title: impl Into<String>, body: impl Into<String>) {
-        self.emit(Message::Event(v2::Event { title: title.into(), body: body.into() }));
+        self.emit(Message::Event(v2::Event {
+            title: title.into(),
+            body: body.into(),
+        }));
     }
 
     fn emit(&self, message: Message) {
@@ -119,6 +150,8 @@ impl Source {
 
 /// Now, in Unix nanoseconds.
 pub(crate) fn unix_nanos() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO);
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -1,4 +1,5 @@
 //! The emitter against peers that take, stall, hang up and come back.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap here is a failed test")]
 
 mod stub;
 
@@ -41,8 +42,14 @@ fn balanced(emitter: &Emitter) {
 #[tokio::test]
 async fn every_kind_arrives_with_its_source_and_tags() {
     let peer = Peer::start(Manner::Take).await;
-    let tags = BTreeMap::from([("deployment".into(), "cf".into()), ("own".into(), "no".into())]);
-    let options = EmitOptions { tags, ..EmitOptions::default() };
+    let tags = BTreeMap::from([
+        ("deployment".into(), "cf".into()),
+        ("own".into(), "no".into()),
+    ]);
+    let options = EmitOptions {
+        tags,
+        ..EmitOptions::default()
+    };
     let emitter = Emitter::connect(peer.endpoint(), options).unwrap();
     let app = emitter.source("app").instance("3").tag("own", "yes").at(7);
     app.log("out");
@@ -112,12 +119,19 @@ async fn what_is_emitted_before_the_peer_is_there_arrives_when_it_comes() {
     let peer = Peer::start(Manner::Take).await;
     let addr = peer.addr;
     peer.die().await;
-    let emitter =
-        Emitter::connect(Endpoint::new(addr.to_string(), "metron"), EmitOptions::default())
-            .unwrap();
+    let emitter = Emitter::connect(
+        Endpoint::new(addr.to_string(), "metron"),
+        EmitOptions::default(),
+    )
+    .unwrap();
     emitter.source("app").log("early");
-    let state = emitter.state_is(|state| matches!(state, ConnectionState::Waiting(_))).await;
-    assert!(format!("{state:?}").contains(&addr.to_string()), "{state:?}");
+    let state = emitter
+        .state_is(|state| matches!(state, ConnectionState::Waiting(_)))
+        .await;
+    assert!(
+        format!("{state:?}").contains(&addr.to_string()),
+        "{state:?}"
+    );
     let peer = Peer::start_at(addr, Manner::Take).await;
     emitter.flush(PATIENCE).await.unwrap();
     assert_eq!(payloads(&peer.envelopes()), ["early"]);
@@ -128,9 +142,11 @@ async fn a_full_queue_drops_the_oldest_and_tells_each_source() {
     let peer = Peer::start(Manner::Take).await;
     let addr = peer.addr;
     peer.die().await;
-    let options = EmitOptions { queue_envelopes: 1_000, ..EmitOptions::default() };
-    let emitter =
-        Emitter::connect(Endpoint::new(addr.to_string(), "metron"), options).unwrap();
+    let options = EmitOptions {
+        queue_envelopes: 1_000,
+        ..EmitOptions::default()
+    };
+    let emitter = Emitter::connect(Endpoint::new(addr.to_string(), "metron"), options).unwrap();
     let (a, b) = (emitter.source("a"), emitter.source("b"));
     for number in 0..5_000 {
         let source = if number % 5 == 0 { &b } else { &a };
@@ -142,8 +158,10 @@ async fn a_full_queue_drops_the_oldest_and_tells_each_source() {
     let peer = Peer::start_at(addr, Manner::Take).await;
     emitter.close(PATIENCE).await.unwrap();
     let got = peer.envelopes();
-    let notices: Vec<_> =
-        got.iter().filter(|one| one.tags.get("source_type").is_some_and(|t| t == "LGR")).collect();
+    let notices: Vec<_> = got
+        .iter()
+        .filter(|one| one.tags.get("source_type").is_some_and(|t| t == "LGR"))
+        .collect();
     let told = |source: &str| -> u64 {
         notices
             .iter()
@@ -153,7 +171,11 @@ async fn a_full_queue_drops_the_oldest_and_tells_each_source() {
     };
     assert_eq!(told("a") + told("b"), lost);
     assert_eq!(told("b"), lost / 5);
-    assert!(notices.iter().all(|notice| notice.tags["cause"] == "queue_full"));
+    assert!(
+        notices
+            .iter()
+            .all(|notice| notice.tags["cause"] == "queue_full")
+    );
     assert!(payloads(&got).contains(&"4999".to_owned()));
     assert_eq!(emitter.stats().sent, 5_000 - lost);
     balanced(&emitter);
@@ -162,7 +184,10 @@ async fn a_full_queue_drops_the_oldest_and_tells_each_source() {
 #[tokio::test]
 async fn a_stalled_peer_costs_the_caller_nothing_and_the_queue_stays_bounded() {
     let peer = Peer::start(Manner::Stall).await;
-    let options = EmitOptions { queue_bytes: 1 << 20, ..EmitOptions::default() };
+    let options = EmitOptions {
+        queue_bytes: 1 << 20,
+        ..EmitOptions::default()
+    };
     let emitter = Emitter::connect(peer.endpoint(), options).unwrap();
     connected(&emitter).await;
     let app = emitter.source("app");
@@ -233,7 +258,10 @@ async fn a_door_that_takes_no_envelopes_is_named() {
 
 #[tokio::test]
 async fn another_address_takes_over() {
-    let (first, second) = (Peer::start(Manner::Take).await, Peer::start(Manner::Take).await);
+    let (first, second) = (
+        Peer::start(Manner::Take).await,
+        Peer::start(Manner::Take).await,
+    );
     let endpoint = first.endpoint().or(second.addr.to_string());
     let emitter = Emitter::connect(endpoint, EmitOptions::default()).unwrap();
     let app = emitter.source("app");
@@ -246,7 +274,8 @@ async fn another_address_takes_over() {
 }
 
 async fn peer_got(peer: &Peer, payload: &str) {
-    peer.until(|peer| payloads(&peer.envelopes()).iter().any(|one| one == payload)).await;
+    peer.until(|peer| payloads(&peer.envelopes()).iter().any(|one| one == payload))
+        .await;
 }
 
 #[tokio::test]
@@ -283,6 +312,8 @@ async fn a_closed_emitter_counts_what_comes_later() {
 async fn missing_certificates_fail_at_once_and_name_the_file() {
     let files = TlsFiles::in_dir("/nowhere".as_ref());
     let endpoint = Endpoint::new("127.0.0.1:1", "metron").tls(files);
-    let error = Emitter::connect(endpoint, EmitOptions::default()).err().unwrap();
+    let error = Emitter::connect(endpoint, EmitOptions::default())
+        .err()
+        .unwrap();
     assert!(error.to_string().contains("/nowhere/ca.crt"), "{error}");
 }

@@ -1,4 +1,5 @@
 //! The reader against peers that give, refuse, hang up and come back.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap here is a failed test")]
 
 mod stub;
 
@@ -20,13 +21,18 @@ fn request() -> ReadRequest {
 }
 
 fn batch(payload: &str) -> v2::EnvelopeBatch {
-    let log = v2::Log { payload: payload.to_owned().into(), r#type: 0 };
+    let log = v2::Log {
+        payload: payload.to_owned().into(),
+        r#type: 0,
+    };
     let envelope = v2::Envelope {
         source_id: "app".into(),
         message: Some(v2::envelope::Message::Log(log)),
         ..v2::Envelope::default()
     };
-    v2::EnvelopeBatch { batch: vec![envelope] }
+    v2::EnvelopeBatch {
+        batch: vec![envelope],
+    }
 }
 
 async fn next(reader: &mut Reader) -> Option<Result<Event, ReadError>> {
@@ -41,7 +47,10 @@ async fn event(reader: &mut Reader) -> Event {
 async fn batches_arrive_and_the_request_says_what_was_asked() {
     let peer = Peer::start(Manner::Give(vec![batch("one"), batch("two")])).await;
     let mut reader = Reader::connect(peer.endpoint(), request()).unwrap();
-    let connected = Event::Connected { address: peer.addr.to_string(), again: false };
+    let connected = Event::Connected {
+        address: peer.addr.to_string(),
+        again: false,
+    };
     assert_eq!(event(&mut reader).await, connected);
     assert_eq!(event(&mut reader).await, Event::Batch(batch("one")));
     assert_eq!(event(&mut reader).await, Event::Batch(batch("two")));
@@ -60,9 +69,14 @@ async fn a_broken_stream_is_told_and_opened_again() {
     event(&mut reader).await;
     event(&mut reader).await;
     peer.hang_up();
-    let Event::Disconnected { cause, .. } = event(&mut reader).await else { panic!("no loss") };
+    let Event::Disconnected { cause, .. } = event(&mut reader).await else {
+        panic!("no loss")
+    };
     assert!(cause.contains("going away"), "{cause}");
-    let again = Event::Connected { address: peer.addr.to_string(), again: true };
+    let again = Event::Connected {
+        address: peer.addr.to_string(),
+        again: true,
+    };
     assert_eq!(event(&mut reader).await, again);
     assert_eq!(event(&mut reader).await, Event::Batch(batch("one")));
 }
@@ -74,7 +88,10 @@ async fn a_peer_that_died_is_found_again_when_it_is_back() {
     let mut reader = Reader::connect(peer.endpoint(), request()).unwrap();
     event(&mut reader).await;
     peer.die().await;
-    assert!(matches!(event(&mut reader).await, Event::Disconnected { .. }));
+    assert!(matches!(
+        event(&mut reader).await,
+        Event::Disconnected { .. }
+    ));
     let _peer = Peer::start_at(addr, Manner::Give(vec![batch("back")])).await;
     loop {
         match event(&mut reader).await {
@@ -94,7 +111,10 @@ async fn a_refusal_ends_the_reader_with_the_peer_s_words() {
     let peer = Peer::start(Manner::Refuse(refusal)).await;
     let mut reader = Reader::connect(peer.endpoint(), request()).unwrap();
     let error = next(&mut reader).await.unwrap().unwrap_err();
-    assert!(error.to_string().contains("Selectors cannot be empty"), "{error}");
+    assert!(
+        error.to_string().contains("Selectors cannot be empty"),
+        "{error}"
+    );
     assert!(next(&mut reader).await.is_none());
     assert_eq!(peer.streams(), 1);
 }
@@ -104,7 +124,9 @@ async fn a_full_peer_is_asked_again() {
     let full = Status::resource_exhausted("max egress streams reached: 1");
     let peer = Peer::start(Manner::Refuse(full)).await;
     let mut reader = Reader::connect(peer.endpoint(), request()).unwrap();
-    let Event::Disconnected { cause, .. } = event(&mut reader).await else { panic!("no loss") };
+    let Event::Disconnected { cause, .. } = event(&mut reader).await else {
+        panic!("no loss")
+    };
     assert!(cause.contains("max egress streams reached"), "{cause}");
     peer.behave(Manner::Give(vec![batch("at last")]));
     loop {
@@ -120,7 +142,12 @@ async fn raw_batches_are_the_bytes_of_the_message() {
     use prost::Message;
     let peer = Peer::start(Manner::Give(vec![batch("raw")])).await;
     let mut reader = Reader::connect(peer.endpoint(), request()).unwrap();
-    assert!(matches!(reader.next_raw().await, Some(Ok(Event::Connected { .. }))));
-    let Some(Ok(Event::Batch(bytes))) = reader.next_raw().await else { panic!("no batch") };
+    assert!(matches!(
+        reader.next_raw().await,
+        Some(Ok(Event::Connected { .. }))
+    ));
+    let Some(Ok(Event::Batch(bytes))) = reader.next_raw().await else {
+        panic!("no batch")
+    };
     assert_eq!(bytes, batch("raw").encode_to_vec());
 }

@@ -53,7 +53,11 @@ impl FromStr for GaugeArg {
         let value = value
             .parse()
             .map_err(|_| format!("`{value}` is no number; write it as NAME=VALUE:UNIT"))?;
-        Ok(Self { name, value, unit: unit.into() })
+        Ok(Self {
+            name,
+            value,
+            unit: unit.into(),
+        })
     }
 }
 
@@ -95,7 +99,10 @@ mod tests {
 
     #[test]
     fn counters_are_whole_numbers() {
-        let counter = CounterArg { name: "requests".into(), delta: 3 };
+        let counter = CounterArg {
+            name: "requests".into(),
+            delta: 3,
+        };
         assert_eq!("requests=3".parse(), Ok(counter));
         for wrong in ["requests", "=3", "requests=-1", "requests=1.5", "requests="] {
             assert!(wrong.parse::<CounterArg>().is_err(), "{wrong}");
@@ -105,7 +112,11 @@ mod tests {
     #[test]
     fn gauges_may_have_a_unit() {
         let gauge = |value, unit: &str| {
-            Ok(GaugeArg { name: "g".into(), value, unit: unit.into() })
+            Ok(GaugeArg {
+                name: "g".into(),
+                value,
+                unit: unit.into(),
+            })
         };
         assert_eq!("g=0.5".parse(), gauge(0.5, ""));
         assert_eq!("g=-1e3:bytes/s".parse(), gauge(-1000.0, "bytes/s"));
@@ -117,7 +128,11 @@ mod tests {
 
     #[test]
     fn timers_run_forward() {
-        let timer = TimerArg { name: "http".into(), start: 5, stop: 9 };
+        let timer = TimerArg {
+            name: "http".into(),
+            start: 5,
+            stop: 9,
+        };
         assert_eq!("http=5,9".parse(), Ok(timer));
         for wrong in ["http=5", "http=9,5", "http=a,b", "=5,9"] {
             assert!(wrong.parse::<TimerArg>().is_err(), "{wrong}");

@@ -51,7 +51,12 @@ impl Child {
         let (ended, status) = oneshot::channel();
         // A thread of its own: tokio would wait by SIGCHLD, and this needs none.
         std::thread::spawn(move || ended.send(child.wait()));
-        Ok(Self { pid, stdout, stderr, status })
+        Ok(Self {
+            pid,
+            stdout,
+            stderr,
+            status,
+        })
     }
 
     /// Waits for the end; gives the exit code as a shell does. May be dropped and
@@ -95,7 +100,10 @@ mod tests {
     async fn the_code_is_the_commands_own() {
         assert_eq!(spawn(&["true"]).unwrap().wait().await, 0);
         assert_eq!(spawn(&["sh", "-c", "exit 7"]).unwrap().wait().await, 7);
-        assert_eq!(spawn(&["sh", "-c", "kill -9 $$"]).unwrap().wait().await, 137);
+        assert_eq!(
+            spawn(&["sh", "-c", "kill -9 $$"]).unwrap().wait().await,
+            137
+        );
     }
 
     #[tokio::test]
@@ -109,7 +117,11 @@ mod tests {
     fn what_cannot_start_is_named() {
         let failure = spawn(&["no-such-command-here"]).err().unwrap();
         assert_eq!(failure.code, 127);
-        assert!(failure.message.contains("no-such-command-here"), "{}", failure.message);
+        assert!(
+            failure.message.contains("no-such-command-here"),
+            "{}",
+            failure.message
+        );
         assert_eq!(spawn(&["/etc/hostname"]).err().unwrap().code, 126);
     }
 }

@@ -39,7 +39,10 @@ impl Pump {
     ) -> Self {
         let (sender, ended) = watch::channel(false);
         let activity = Arc::new(AtomicU64::new(0));
-        let pump = Self { ended, activity: activity.clone() };
+        let pump = Self {
+            ended,
+            activity: activity.clone(),
+        };
         // Without std's own buffer, which would hold back a line's beginning.
         let to = to.as_fd().try_clone_to_owned().map(File::from).ok();
         if let Some(from) = from {
@@ -55,12 +58,7 @@ impl Pump {
     }
 }
 
-fn copy(
-    mut from: File,
-    mut to: Option<File>,
-    activity: &AtomicU64,
-    line: impl Fn(Bytes),
-) {
+fn copy(mut from: File, mut to: Option<File>, activity: &AtomicU64, line: impl Fn(Bytes)) {
     let mut lines = Lines::default();
     let ship = |payload: &[u8]| line(Bytes::copy_from_slice(payload));
     let mut buffer = vec![0; READ_BYTES];

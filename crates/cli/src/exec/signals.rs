@@ -50,7 +50,10 @@ impl Signals {
                 }
             });
         }
-        Ok(Self { caught, _sender: sender })
+        Ok(Self {
+            caught,
+            _sender: sender,
+        })
     }
 
     /// The next signal to pass on.

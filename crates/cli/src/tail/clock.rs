@@ -10,9 +10,7 @@ pub(super) fn timestamp(nanos: i64) -> String {
     let (year, month, day) = date(seconds.div_euclid(DAY));
     let second = seconds.rem_euclid(DAY);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{hundredths:02}+0000"
-    )
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{hundredths:02}+0000")
 }
 
 /// The Gregorian date of a day counted from 1970-01-01. Years are counted from
@@ -26,7 +24,11 @@ fn date(day: i64) -> (i64, i64, i64) {
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let from_march = (5 * of_year + 2) / 153;
     let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let month = if from_march < 10 {
+        from_march + 3
+    } else {
+        from_march - 9
+    };
     let year = era * 400 + year_of_era + i64::from(month <= 2);
     (year, month, day)
 }
@@ -52,9 +54,18 @@ mod tests {
     #[test]
     fn known_dates() {
         assert_eq!(timestamp(0), "1970-01-01T00:00:00.00+0000");
-        assert_eq!(timestamp(1_795_232_618_079_999_999), "2026-11-21T03:43:38.07+0000");
-        assert_eq!(timestamp(951_782_400 * SECOND), "2000-02-29T00:00:00.00+0000");
-        assert_eq!(timestamp(4_107_542_400 * SECOND), "2100-03-01T00:00:00.00+0000");
+        assert_eq!(
+            timestamp(1_795_232_618_079_999_999),
+            "2026-11-21T03:43:38.07+0000"
+        );
+        assert_eq!(
+            timestamp(951_782_400 * SECOND),
+            "2000-02-29T00:00:00.00+0000"
+        );
+        assert_eq!(
+            timestamp(4_107_542_400 * SECOND),
+            "2100-03-01T00:00:00.00+0000"
+        );
         assert_eq!(timestamp(-1), "1969-12-31T23:59:59.99+0000");
         assert_eq!(timestamp(i64::MIN), "1677-09-21T00:12:43.14+0000");
         assert_eq!(timestamp(i64::MAX), "2262-04-11T23:47:16.85+0000");

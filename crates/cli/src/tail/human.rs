@@ -46,9 +46,11 @@ pub(super) fn line(envelope: &v2::Envelope, style: Style, out: &mut Vec<u8>) {
         Some(Message::Counter(counter)) => ("COUNTER", DIM, self::counter(counter).into_bytes()),
         Some(Message::Gauge(gauge)) => ("GAUGE", DIM, self::gauge(gauge).into_bytes()),
         Some(Message::Timer(timer)) => ("TIMER", DIM, self::timer(timer).into_bytes()),
-        Some(Message::Event(event)) => {
-            ("EVENT", DIM, format!("{}: {}", event.title, event.body).into_bytes())
-        }
+        Some(Message::Event(event)) => (
+            "EVENT",
+            DIM,
+            format!("{}: {}", event.title, event.body).into_bytes(),
+        ),
         None => ("EMPTY", DIM, Vec::new()),
     };
     style.paint(if notice { ALARM } else { colour }, kind.as_bytes(), out);
@@ -100,7 +102,11 @@ impl Style {
     }
 
     fn text(self, bytes: &[u8], out: &mut Vec<u8>) {
-        if self.escape { escape(bytes, out) } else { out.extend_from_slice(bytes) }
+        if self.escape {
+            escape(bytes, out)
+        } else {
+            out.extend_from_slice(bytes)
+        }
     }
 }
 

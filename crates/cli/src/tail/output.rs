@@ -33,7 +33,10 @@ impl Format {
         let terminal = std::io::stdout().is_terminal();
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Self::Human(Style { escape: terminal, colour: terminal && !set("NO_COLOR") && !dumb })
+        Self::Human(Style {
+            escape: terminal,
+            colour: terminal && !set("NO_COLOR") && !dumb,
+        })
     }
 
     fn write(self, envelope: &v2::Envelope, out: &mut Vec<u8>) {
@@ -134,7 +137,10 @@ fn write_all(to: &mut File, mut bytes: &[u8]) -> std::io::Result<()> {
             Ok(written) => bytes = &bytes[written..],
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                poll(&mut [PollFd::new(to.as_fd(), PollFlags::POLLOUT)], PollTimeout::NONE)?;
+                poll(
+                    &mut [PollFd::new(to.as_fd(), PollFlags::POLLOUT)],
+                    PollTimeout::NONE,
+                )?;
             }
             Err(error) => return Err(error),
         }
@@ -151,7 +157,10 @@ fn wait_until_closed(fd: &OwnedFd) {
             Err(_) => std::thread::park(),
             Ok(_) => {
                 let gone = PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL;
-                if watched[0].revents().is_some_and(|events| events.intersects(gone)) {
+                if watched[0]
+                    .revents()
+                    .is_some_and(|events| events.intersects(gone))
+                {
                     return;
                 }
             }
@@ -182,7 +191,10 @@ mod tests {
     async fn json_is_one_envelope_a_line_and_the_end_waits_for_it() {
         let (reader, writer) = pipe().unwrap();
         let mut output = Output::to(Some(writer), Format::Json);
-        let one = v2::Envelope { source_id: "a\nb".into(), ..v2::Envelope::default() };
+        let one = v2::Envelope {
+            source_id: "a\nb".into(),
+            ..v2::Envelope::default()
+        };
         output.print(vec![one.clone(), one]).await;
         timeout(PATIENCE, output.finish()).await.unwrap();
         let mut buffer = vec![0; 4096];

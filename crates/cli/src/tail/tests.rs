@@ -9,14 +9,21 @@ struct Cli {
 }
 
 fn request(arguments: &[&str]) -> ReadRequest {
-    Cli::parse_from([&["tail"], arguments].concat()).tail.request()
+    Cli::parse_from([&["tail"], arguments].concat())
+        .tail
+        .request()
 }
 
 #[test]
 fn no_source_and_no_type_ask_for_everything() {
     let request = request(&[]);
     assert_eq!(request.selectors.len(), 5);
-    assert!(request.selectors.iter().all(|selector| selector.source_id.is_empty()));
+    assert!(
+        request
+            .selectors
+            .iter()
+            .all(|selector| selector.source_id.is_empty())
+    );
     assert!(request.preferred_tags);
 }
 
@@ -35,7 +42,10 @@ fn sources_and_types_are_crossed() {
 
 fn tagged(tags: &[(&str, &str)]) -> v2::Envelope {
     v2::Envelope {
-        tags: tags.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
+        tags: tags
+            .iter()
+            .map(|(k, v)| ((*k).into(), (*v).into()))
+            .collect(),
         message: Some(v2::envelope::Message::Log(v2::Log::default())),
         ..v2::Envelope::default()
     }
@@ -44,11 +54,18 @@ fn tagged(tags: &[(&str, &str)]) -> v2::Envelope {
 #[test]
 fn every_wanted_tag_is_needed_and_notices_are_always_shown() {
     let wanted = BTreeMap::from([("a".into(), "1".into()), ("b".into(), "2".into())]);
-    assert!(shown(&tagged(&[("a", "1"), ("b", "2"), ("c", "3")]), &wanted));
+    assert!(shown(
+        &tagged(&[("a", "1"), ("b", "2"), ("c", "3")]),
+        &wanted
+    ));
     assert!(!shown(&tagged(&[("a", "1")]), &wanted));
     assert!(!shown(&tagged(&[("a", "1"), ("b", "3")]), &wanted));
     assert!(shown(&tagged(&[]), &BTreeMap::new()));
-    let notice = tagged(&[("source_type", "LGR"), ("dropped", "5"), ("cause", "queue_full")]);
+    let notice = tagged(&[
+        ("source_type", "LGR"),
+        ("dropped", "5"),
+        ("cause", "queue_full"),
+    ]);
     assert!(shown(&notice, &wanted));
     assert!(!shown(&tagged(&[("source_type", "LGR")]), &wanted));
 }

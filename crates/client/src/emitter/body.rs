@@ -104,7 +104,11 @@ impl Body for Outgoing {
         if ending && this.shared.may_turn() {
             return Poll::Ready(this.finish().map(Ok));
         }
-        match this.shared.books.take(this.stream, &this.shared.queue, context) {
+        match this
+            .shared
+            .books
+            .take(this.stream, &this.shared.queue, context)
+        {
             Took::Chunk { chunk, first } => {
                 if first {
                     this.signals.departed.notify_one();

@@ -71,10 +71,7 @@ struct Flight {
 /// What the body of a stream found in the queue.
 pub(super) enum Took {
     /// A chunk to send; `first` of its stream.
-    Chunk {
-        chunk: Chunk,
-        first: bool,
-    },
+    Chunk { chunk: Chunk, first: bool },
     /// Nothing now.
     Nothing,
     /// Nothing ever again on this stream.
@@ -89,12 +86,7 @@ impl Books {
 
     /// Takes the oldest chunk for the stream of this number. What the queue lost
     /// before it is noted, to be told.
-    pub(super) fn take(
-        &self,
-        stream: u64,
-        queue: &ChunkQueue,
-        context: &mut Context<'_>,
-    ) -> Took {
+    pub(super) fn take(&self, stream: u64, queue: &ChunkQueue, context: &mut Context<'_>) -> Took {
         let mut inner = self.lock();
         if inner.stream != stream {
             return Took::Over;
@@ -115,7 +107,9 @@ impl Books {
             let first = inner.flight.is_none();
             let flight = inner.flight(head);
             flight.envelopes += u64::from(chunk.envelopes);
-            flight.loss.record_frames(Cause::ConnectionLost, &chunk.frames);
+            flight
+                .loss
+                .record_frames(Cause::ConnectionLost, &chunk.frames);
             return Took::Chunk { chunk, first };
         }
     }

@@ -86,7 +86,9 @@ async fn serve(
         Ok(connected) => connected,
         Err(error) => return error.to_string(),
     };
-    shared.state.send_replace(ConnectionState::Connected(address.clone()));
+    shared
+        .state
+        .send_replace(ConnectionState::Connected(address.clone()));
     loop {
         if let Err(status) = stream(shared, &h2, &name).await {
             return format!("{address} ended the stream: {}", words(&status));
@@ -123,7 +125,9 @@ async fn stream(shared: &Arc<Shared>, h2: &H2, name: &str) -> Result<(), Status>
     let answer = match early {
         Some(answer) => answer,
         None => timeout(ANSWER_WITHIN, answer).await.unwrap_or_else(|_| {
-            Err(Status::deadline_exceeded("no answer to an ended stream; the peer has stalled"))
+            Err(Status::deadline_exceeded(
+                "no answer to an ended stream; the peer has stalled",
+            ))
         }),
     };
     let complete = signals.complete.load(Ordering::Acquire);

@@ -59,7 +59,11 @@ impl Gateway {
             if let Some(ca) = &endpoint.ca {
                 readable(ca)?;
             }
-            let verify = if endpoint.ca.is_some() { Verify::Ca } else { Verify::SystemRoots };
+            let verify = if endpoint.ca.is_some() {
+                Verify::Ca
+            } else {
+                Verify::SystemRoots
+            };
             let tls = ClientTls::load(endpoint.ca.as_deref(), None, verify, &[], Alpn::HttpAll)
                 .map_err(|error| EndpointError::Tls(chain(&error)))?;
             Some(tls)
@@ -136,7 +140,9 @@ impl Gateway {
         if let Some(authorization) = &self.authorization {
             request = request.header(header::AUTHORIZATION, authorization);
         }
-        request.body(empty()).map_err(|_| EndpointError::Address(self.authority.clone()))
+        request
+            .body(empty())
+            .map_err(|_| EndpointError::Address(self.authority.clone()))
     }
 
     async fn ask_http1(
@@ -149,14 +155,18 @@ impl Gateway {
         let host = HeaderValue::from_str(&self.authority)
             .map_err(|_| EndpointError::Address(self.authority.clone()))?;
         request.headers_mut().insert(header::HOST, host);
-        let (mut sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(failed)?;
         let connection = AbortOnDropHandle::new(tokio::spawn(async move {
             // The body reports what goes wrong here.
             let _ = connection.await;
         }));
         let response = sender.send_request(request).await.map_err(failed)?;
-        Ok(Reply { response, _connection: connection })
+        Ok(Reply {
+            response,
+            _connection: connection,
+        })
     }
 
     async fn ask_http2(
@@ -166,12 +176,16 @@ impl Gateway {
     ) -> Result<Reply, EndpointError> {
         let failed = |error: hyper::Error| self.unreachable(chain(&error));
         let request = self.request(format!("https://{}{path_and_query}", self.authority))?;
-        let (mut sender, connection) =
-            http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.map_err(failed)?;
+        let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .map_err(failed)?;
         let connection = AbortOnDropHandle::new(tokio::spawn(async move {
             let _ = connection.await;
         }));
         let response = sender.send_request(request).await.map_err(failed)?;
-        Ok(Reply { response, _connection: connection })
+        Ok(Reply {
+            response,
+            _connection: connection,
+        })
     }
 }

@@ -49,7 +49,11 @@ pub(super) async fn run(gateway: Gateway, target: String, out: Out) {
                     backoff.reset();
                 }
                 let retry_in = backoff.next();
-                if out.send(Ok(Event::Disconnected { cause, retry_in })).await.is_err() {
+                if out
+                    .send(Ok(Event::Disconnected { cause, retry_in }))
+                    .await
+                    .is_err()
+                {
                     return;
                 }
                 sleep(retry_in).await;
@@ -69,7 +73,10 @@ async fn read(gateway: &Gateway, target: &str, opened: &mut u64, out: &Out) -> E
     if reply.response.status() != StatusCode::OK {
         return refused(reply.response, address).await;
     }
-    let connected = Event::Connected { address: address.clone(), again: *opened > 0 };
+    let connected = Event::Connected {
+        address: address.clone(),
+        again: *opened > 0,
+    };
     *opened += 1;
     if out.send(Ok(connected)).await.is_err() {
         return End::Unread;
@@ -83,7 +90,9 @@ async fn read(gateway: &Gateway, target: &str, opened: &mut u64, out: &Out) -> E
             Ok(Some(Err(error))) => return End::Broke(format!("{address}: {error}")),
             Ok(Some(Ok(frame))) => frame,
         };
-        let Ok(data) = frame.into_data() else { continue };
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
         parser.push(&data);
         for event in parser.by_ref() {
             let batch = match event {
@@ -103,7 +112,9 @@ async fn read(gateway: &Gateway, target: &str, opened: &mut u64, out: &Out) -> E
 
 async fn refused(response: http::Response<hyper::body::Incoming>, address: String) -> End {
     let status = response.status();
-    let body = Limited::new(response.into_body(), ERROR_BYTES).collect().await;
+    let body = Limited::new(response.into_body(), ERROR_BYTES)
+        .collect()
+        .await;
     let body = body.map(|body| body.to_bytes()).unwrap_or_default();
     let words = String::from_utf8_lossy(&body).trim().to_owned();
     let again = status.is_server_error()
@@ -116,5 +127,9 @@ async fn refused(response: http::Response<hyper::body::Incoming>, address: Strin
         StatusCode::NOT_FOUND => format!("{words}; check the token and what it may read"),
         _ => words,
     };
-    End::Refused(ReadError::Refused { address, code: status.to_string(), message })
+    End::Refused(ReadError::Refused {
+        address,
+        code: status.to_string(),
+        message,
+    })
 }

@@ -1,6 +1,6 @@
 //! The task behind a [`Reader`](super::Reader).
 
-use std::time::Duration;
+use std::{future::poll_fn, task::Poll, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -56,7 +56,11 @@ pub(super) async fn run(endpoint: Endpoint, request: ReadRequest, out: Out) {
                     backoff.reset();
                 }
                 let retry_in = backoff.next();
-                if out.send(Ok(Event::Disconnected { cause, retry_in })).await.is_err() {
+                if out
+                    .send(Ok(Event::Disconnected { cause, retry_in }))
+                    .await
+                    .is_err()
+                {
                     return;
                 }
                 sleep(retry_in).await;
@@ -86,16 +90,27 @@ async fn read(
         request.max_message_bytes,
     );
     let ended = |status: Status| ended(status, &address);
-    if let Ok(Err(status)) = timeout(OPEN_WITHIN, stream.opened()).await {
-        return ended(status);
-    }
-    let connected = Event::Connected { address: address.clone(), again: *opened > 0 };
+    let _ = timeout(OPEN_WITHIN, stream.opened()).await;
+    // A refusal is there with the header: then the stream never was open.
+    let mut next = match poll_fn(|context| Poll::Ready(stream.poll_next(context))).await {
+        Poll::Ready(Err(status)) => return ended(status),
+        Poll::Ready(Ok(first)) => Some(Ok(first)),
+        Poll::Pending => None,
+    };
+    let connected = Event::Connected {
+        address: address.clone(),
+        again: *opened > 0,
+    };
     *opened += 1;
     if out.send(Ok(connected)).await.is_err() {
         return End::Unread;
     }
     loop {
-        match stream.next().await {
+        let message = match next.take() {
+            Some(message) => message,
+            None => stream.next().await,
+        };
+        match message {
             Ok(Some(batch)) => {
                 if out.send(Ok(Event::Batch(batch))).await.is_err() {
                     return End::Unread;
@@ -118,6 +133,9 @@ fn ended(status: Status, address: &str) -> End {
             code,
             message: status.message().into(),
         }),
-        _ => End::Broke(format!("{address} ended the stream: {} ({code})", status.message())),
+        _ => End::Broke(format!(
+            "{address} ended the stream: {} ({code})",
+            status.message()
+        )),
     }
 }

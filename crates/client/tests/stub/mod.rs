@@ -3,9 +3,13 @@
 
 use std::{
     convert::Infallible,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU8, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -18,15 +22,20 @@ use logweir_net::{
     body::Body,
     grpc::{self, Messages},
     listen::{self, HttpSettings},
+    pki::{Authority, write_pair},
     shutdown::Shutdown,
+    tls::{Alpn, ClientAuth, ServerTls, TlsPaths},
 };
 use prost::Message;
-use tokio::sync::{Notify, mpsc};
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinHandle,
+};
 use tonic::Status;
 
 /// How the peer treats a stream.
 #[derive(Clone, Debug)]
-pub enum Manner {
+pub(crate) enum Manner {
     /// Reads an ingress stream to its end, and answers as we do.
     Take,
     /// The same, and answers as Go's peers do: `Unknown`, "EOF".
@@ -56,10 +65,11 @@ struct State {
 }
 
 /// The peer, and what it saw.
-pub struct Peer {
-    pub addr: SocketAddr,
+pub(crate) struct Peer {
+    pub(crate) addr: SocketAddr,
     state: Arc<State>,
     shutdown: Shutdown,
+    door: JoinHandle<()>,
 }
 
 #[derive(Clone)]
@@ -128,14 +138,50 @@ fn give(state: Arc<State>, batches: Vec<v2::EnvelopeBatch>) -> Response<Body> {
     grpc::streaming_response(grpc::stream_body(stream))
 }
 
+/// A loopback address of its own for each peer: nobody else takes the port of one that
+/// is down for a while.
+fn free_address() -> SocketAddr {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let host = Ipv4Addr::new(127, 0, 77, NEXT.fetch_add(1, Ordering::Relaxed));
+    SocketAddr::new(host.into(), 0)
+}
+
+/// Makes an authority, a server and a client as `logweir run` does.
+pub(crate) fn certificates(dir: &Path) {
+    let authority = Authority::ensure(dir).unwrap();
+    for (file, names) in [
+        ("server", &["metron", "reverselogproxy"][..]),
+        ("client", &["client"][..]),
+    ] {
+        let pair = authority.issue(names, Duration::from_secs(3600)).unwrap();
+        let path = |end: &str| dir.join(format!("{file}.{end}"));
+        write_pair(&pair, &path("crt"), &path("key")).unwrap();
+    }
+}
+
 impl Peer {
     /// Listens in plain text on a free port.
-    pub async fn start(manner: Manner) -> Self {
-        Self::start_at("127.0.0.1:0".parse().unwrap(), manner).await
+    pub(crate) async fn start(manner: Manner) -> Self {
+        Self::start_at(free_address(), manner).await
     }
 
-    /// Listens in plain text on this port.
-    pub async fn start_at(addr: SocketAddr, manner: Manner) -> Self {
+    /// Listens in plain text at this address.
+    pub(crate) async fn start_at(addr: SocketAddr, manner: Manner) -> Self {
+        Self::serve(addr, None, manner).await
+    }
+
+    /// Listens with the certificates of a directory that `certificates` made.
+    pub(crate) async fn start_tls(certs: &Path, manner: Manner) -> Self {
+        let paths = TlsPaths {
+            cert: certs.join("server.crt"),
+            key: certs.join("server.key"),
+            ca: certs.join("ca.crt"),
+        };
+        let tls = ServerTls::load(&paths, ClientAuth::Required, &[], Alpn::H2).unwrap();
+        Self::serve(free_address(), Some(tls), manner).await
+    }
+
+    async fn serve(addr: SocketAddr, tls: Option<ServerTls>, manner: Manner) -> Self {
         let listener = listen::bind(addr).await.unwrap();
         let addr = listener.local_addr().unwrap();
         let state = Arc::new(State {
@@ -146,50 +192,61 @@ impl Peer {
         });
         let shutdown = Shutdown::new();
         let service = Service(state.clone());
-        let serve =
-            listen::serve(listener, None, HttpSettings::grpc(), service, shutdown.clone());
-        tokio::spawn(serve);
-        Self { addr, state, shutdown }
+        let serve = listen::serve(
+            listener,
+            tls,
+            HttpSettings::grpc(),
+            service,
+            shutdown.clone(),
+        );
+        let door = tokio::spawn(serve);
+        Self {
+            addr,
+            state,
+            shutdown,
+            door,
+        }
     }
 
     /// How to reach it.
-    pub fn endpoint(&self) -> Endpoint {
+    pub(crate) fn endpoint(&self) -> Endpoint {
         Endpoint::new(self.addr.to_string(), "metron")
     }
 
     /// From the next stream on.
-    pub fn behave(&self, manner: Manner) {
+    pub(crate) fn behave(&self, manner: Manner) {
         *self.state.manner.lock().unwrap() = manner;
     }
 
     /// Ends the open reader's stream with `Unavailable`.
-    pub fn hang_up(&self) {
+    pub(crate) fn hang_up(&self) {
         self.state.hang_up.notify_one();
     }
 
     /// Breaks every connection, and stops listening.
-    pub async fn die(self) {
+    pub(crate) async fn die(self) {
         self.shutdown.abort.cancel();
         self.shutdown.finish(Duration::ZERO).await;
+        self.door.await.unwrap();
     }
 
     /// All envelopes so far.
-    pub fn envelopes(&self) -> Vec<v2::Envelope> {
+    pub(crate) fn envelopes(&self) -> Vec<v2::Envelope> {
         self.state.seen.lock().unwrap().envelopes.clone()
     }
 
     /// How many calls there were.
-    pub fn streams(&self) -> usize {
+    pub(crate) fn streams(&self) -> usize {
         self.state.seen.lock().unwrap().streams
     }
 
     /// What readers asked for.
-    pub fn requests(&self) -> Vec<(http::HeaderMap, v2::EgressBatchRequest)> {
+    pub(crate) fn requests(&self) -> Vec<(http::HeaderMap, v2::EgressBatchRequest)> {
         self.state.seen.lock().unwrap().requests.clone()
     }
 
     /// Waits until what the peer saw satisfies `wanted`.
-    pub async fn until(&self, wanted: impl Fn(&Self) -> bool) {
+    pub(crate) async fn until(&self, wanted: impl Fn(&Self) -> bool) {
         let waited = tokio::time::timeout(Duration::from_secs(20), async {
             loop {
                 let mut news = std::pin::pin!(self.state.news.notified());
@@ -200,6 +257,10 @@ impl Peer {
                 news.await;
             }
         });
-        assert!(waited.await.is_ok(), "the peer saw {} envelopes", self.envelopes().len());
+        assert!(
+            waited.await.is_ok(),
+            "the peer saw {} envelopes",
+            self.envelopes().len()
+        );
     }
 }

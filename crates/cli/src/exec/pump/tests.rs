@@ -17,13 +17,23 @@ fn stream() -> Stream {
     let (reader, to): (OwnedFd, OwnedFd) = pipe().unwrap();
     let lines = Arc::new(Mutex::new(Vec::new()));
     let found = lines.clone();
-    let pump = Pump::start(Some(from), &to, move |line| found.lock().unwrap().push(line));
-    Stream { app: app.into(), reader: reader.into(), lines, pump }
+    let pump = Pump::start(Some(from), &to, move |line| {
+        found.lock().unwrap().push(line)
+    });
+    Stream {
+        app: app.into(),
+        reader: reader.into(),
+        lines,
+        pump,
+    }
 }
 
 async fn ended(pump: &Pump) {
     let mut ended = pump.ended.clone();
-    timeout(Duration::from_secs(10), ended.wait_for(|ended| *ended)).await.unwrap().unwrap();
+    timeout(Duration::from_secs(10), ended.wait_for(|ended| *ended))
+        .await
+        .unwrap()
+        .unwrap();
 }
 
 #[tokio::test]
@@ -60,6 +70,11 @@ async fn a_pipe_that_others_hold_open_is_left_when_it_falls_silent() {
     stream.app.write_all(b"last words\n").unwrap();
     let mut got = [0; 11];
     stream.reader.read_exact(&mut got).unwrap();
-    timeout(Duration::from_secs(10), drained(std::slice::from_ref(&stream.pump))).await.unwrap();
+    timeout(
+        Duration::from_secs(10),
+        drained(std::slice::from_ref(&stream.pump)),
+    )
+    .await
+    .unwrap();
     assert_eq!(*stream.lines.lock().unwrap(), ["last words"]);
 }

@@ -2,8 +2,14 @@ use std::collections::BTreeMap;
 
 use super::*;
 
-const PLAIN: Style = Style { escape: false, colour: false };
-const TERMINAL: Style = Style { escape: true, colour: true };
+const PLAIN: Style = Style {
+    escape: false,
+    colour: false,
+};
+const TERMINAL: Style = Style {
+    escape: true,
+    colour: true,
+};
 
 fn envelope(message: Message) -> v2::Envelope {
     v2::Envelope {
@@ -17,7 +23,10 @@ fn envelope(message: Message) -> v2::Envelope {
 
 fn log(payload: &[u8], kind: log::Type) -> v2::Envelope {
     let payload = payload.to_vec().into();
-    envelope(Message::Log(v2::Log { payload, r#type: kind.into() }))
+    envelope(Message::Log(v2::Log {
+        payload,
+        r#type: kind.into(),
+    }))
 }
 
 fn shown(envelope: &v2::Envelope, style: Style) -> String {
@@ -32,28 +41,55 @@ fn every_kind_is_readable() {
         (log(b"hello", log::Type::Out), "OUT hello"),
         (log(b"oh no", log::Type::Err), "ERR oh no"),
         (
-            envelope(Message::Counter(v2::Counter { name: "hits".into(), delta: 2, total: 9 })),
+            envelope(Message::Counter(v2::Counter {
+                name: "hits".into(),
+                delta: 2,
+                total: 9,
+            })),
             "COUNTER hits +2 total=9",
         ),
         (
-            envelope(Message::Counter(v2::Counter { name: "hits".into(), delta: 0, total: 0 })),
+            envelope(Message::Counter(v2::Counter {
+                name: "hits".into(),
+                delta: 0,
+                total: 0,
+            })),
             "COUNTER hits +0",
         ),
         (
             envelope(Message::Gauge(v2::Gauge {
                 metrics: BTreeMap::from([
-                    ("cpu".into(), v2::GaugeValue { unit: "percentage".into(), value: 0.5 }),
-                    ("x".into(), v2::GaugeValue { unit: String::new(), value: 3.0 }),
+                    (
+                        "cpu".into(),
+                        v2::GaugeValue {
+                            unit: "percentage".into(),
+                            value: 0.5,
+                        },
+                    ),
+                    (
+                        "x".into(),
+                        v2::GaugeValue {
+                            unit: String::new(),
+                            value: 3.0,
+                        },
+                    ),
                 ]),
             })),
             "GAUGE cpu=0.5 percentage, x=3",
         ),
         (
-            envelope(Message::Timer(v2::Timer { name: "http".into(), start: 10, stop: 1_500_010 })),
+            envelope(Message::Timer(v2::Timer {
+                name: "http".into(),
+                start: 10,
+                stop: 1_500_010,
+            })),
             "TIMER http 1.5ms",
         ),
         (
-            envelope(Message::Event(v2::Event { title: "up".into(), body: "now".into() })),
+            envelope(Message::Event(v2::Event {
+                title: "up".into(),
+                body: "now".into(),
+            })),
             "EVENT up: now",
         ),
     ];
@@ -79,12 +115,20 @@ fn a_pipe_gets_the_payload_byte_for_byte() {
 
 #[test]
 fn nothing_from_an_envelope_controls_a_terminal() {
-    let style = Style { escape: true, colour: false };
-    let mut envelope = log(b"\x1b]0;title\x07\tok\r\n\x7f\xc2\x9b1m \xff", log::Type::Out);
+    let style = Style {
+        escape: true,
+        colour: false,
+    };
+    let mut envelope = log(
+        b"\x1b]0;title\x07\tok\r\n\x7f\xc2\x9b1m \xff",
+        log::Type::Out,
+    );
     envelope.source_id = "a\x1b[31m".into();
     let shown = shown(&envelope, style);
     assert!(
-        shown.contains("[a\\u{1b}[31m/3] OUT \\u{1b}]0;title\\u{7}\tok\\r\\n\\u{7f}\\u{9b}1m \u{fffd}"),
+        shown.contains(
+            "[a\\u{1b}[31m/3] OUT \\u{1b}]0;title\\u{7}\tok\\r\\n\\u{7f}\\u{9b}1m \u{fffd}"
+        ),
         "{shown:?}"
     );
     let turned = self::log("a\u{202e}b".as_bytes(), log::Type::Out);
