@@ -50,10 +50,22 @@ pub(crate) struct Effort {
     pub(crate) rate: f64,
 }
 
-const ROUTER: Way = Way { agent: false, rlp: false };
-const RLP: Way = Way { agent: false, rlp: true };
-const AGENT: Way = Way { agent: true, rlp: false };
-const CHAIN: Way = Way { agent: true, rlp: true };
+const ROUTER: Way = Way {
+    agent: false,
+    rlp: false,
+};
+const RLP: Way = Way {
+    agent: false,
+    rlp: true,
+};
+const AGENT: Way = Way {
+    agent: true,
+    rlp: false,
+};
+const CHAIN: Way = Way {
+    agent: true,
+    rlp: true,
+};
 
 impl Case {
     /// Runs the case once for one implementation.
@@ -63,29 +75,49 @@ impl Case {
         ids: &Identities,
         effort: Effort,
     ) -> Result<Vec<Row>> {
-        let bench = Bench { implementation, ids, effort };
+        let bench = Bench {
+            implementation,
+            ids,
+            effort,
+        };
         Ok(match self {
             Case::Router => vec![
-                bench.cost("router, no reader", ROUTER, firehoses(0)).await?,
+                bench
+                    .cost("router, no reader", ROUTER, firehoses(0))
+                    .await?,
                 bench.cost("router, 1 reader", ROUTER, firehoses(1)).await?,
             ],
             Case::Readers => vec![
-                bench.cost("router, 2 readers", ROUTER, firehoses(2)).await?,
-                bench.cost("router, 4 readers", ROUTER, firehoses(4)).await?,
+                bench
+                    .cost("router, 2 readers", ROUTER, firehoses(2))
+                    .await?,
+                bench
+                    .cost("router, 4 readers", ROUTER, firehoses(4))
+                    .await?,
             ],
             Case::Rlp => vec![bench.cost("router, rlp", RLP, firehoses(1)).await?],
             Case::Agent => vec![bench.cost("agent, router", AGENT, firehoses(1)).await?],
             Case::Apps => vec![bench.cost("router, 1000 apps", ROUTER, apps()).await?],
-            Case::Chain => vec![bench.cost("agent, router, rlp", CHAIN, firehoses(1)).await?],
+            Case::Chain => vec![
+                bench
+                    .cost("agent, router, rlp", CHAIN, firehoses(1))
+                    .await?,
+            ],
             Case::Latency => vec![
                 bench.latency("latency, router, rlp", RLP, 1_000.0).await?,
                 bench.latency("latency, router, rlp", RLP, 10_000.0).await?,
-                bench.latency("latency, agent, router, rlp", CHAIN, 1_000.0).await?,
-                bench.latency("latency, agent, router, rlp", CHAIN, 10_000.0).await?,
+                bench
+                    .latency("latency, agent, router, rlp", CHAIN, 1_000.0)
+                    .await?,
+                bench
+                    .latency("latency, agent, router, rlp", CHAIN, 10_000.0)
+                    .await?,
             ],
             Case::Sustained => vec![
                 bench.sustained("sustained, router, rlp", RLP).await?,
-                bench.sustained("sustained, agent, router, rlp", CHAIN).await?,
+                bench
+                    .sustained("sustained, agent, router, rlp", CHAIN)
+                    .await?,
             ],
             Case::Overload => vec![bench.overload().await?],
             Case::Slow => vec![bench.slow().await?],
@@ -104,17 +136,37 @@ impl Bench<'_> {
         // Every load has one second of warm-up; the same again is for lateness.
         let seconds = self.effort.window.as_secs_f64() + 2.0;
         let capacity = Duration::try_from_secs_f64(most * seconds)?.as_secs();
-        let sources = sources(audience.wishes.iter().filter_map(|wish| wish.source.clone()));
-        Rig::open(self.implementation, self.ids, way, audience, sources, capacity, loads).await
+        let sources = sources(
+            audience
+                .wishes
+                .iter()
+                .filter_map(|wish| wish.source.clone()),
+        );
+        Rig::open(
+            self.implementation,
+            self.ids,
+            way,
+            audience,
+            sources,
+            capacity,
+            loads,
+        )
+        .await
     }
 
     fn label(&self, row: Row, case: impl Into<String>) -> Row {
-        Row { case: case.into(), implementation: self.implementation.name.clone(), ..row }
+        Row {
+            case: case.into(),
+            implementation: self.implementation.name.clone(),
+            ..row
+        }
     }
 
     async fn cost(&self, name: &str, way: Way, audience: Audience) -> Result<Row> {
         let mut rig = self.open(way, &audience, self.effort.rate, 1).await?;
-        let mut row = rig.load(Pace::Batches(self.effort.rate), self.effort.window).await?;
+        let mut row = rig
+            .load(Pace::Batches(self.effort.rate), self.effort.window)
+            .await?;
         row.latency_ms = rig.close().await?;
         if audience.wishes.is_empty() {
             // Nobody was there to miss them.
@@ -131,30 +183,42 @@ impl Bench<'_> {
     }
 
     async fn sustained(&self, name: &str, way: Way) -> Result<Row> {
-        let mut rig =
-            self.open(way, &firehoses(1), capacity::MOST, capacity::LOADS).await?;
+        let mut rig = self
+            .open(way, &firehoses(1), capacity::MOST, capacity::LOADS)
+            .await?;
         let row = capacity::find(&mut rig, self.effort.rate / 2.0).await?;
         rig.close().await?;
         Ok(self.label(row, name))
     }
 
     async fn overload(&self) -> Result<Row> {
-        let mut rig =
-            self.open(RLP, &firehoses(1), capacity::MOST, capacity::LOADS + 1).await?;
+        let mut rig = self
+            .open(RLP, &firehoses(1), capacity::MOST, capacity::LOADS + 1)
+            .await?;
         let sustained = capacity::find(&mut rig, self.effort.rate / 2.0).await?;
         let told = status::dropped(rig.status_ports()).await;
-        let mut row = rig.load(Pace::Batches(4.0 * sustained.offered), self.effort.window).await?;
+        let mut row = rig
+            .load(Pace::Batches(4.0 * sustained.offered), self.effort.window)
+            .await?;
         row.reported_lost = difference(told, status::dropped(rig.status_ports()).await);
         rig.close().await?;
         Ok(self.label(row, format!("overload, 4 x {:.0}/s", sustained.offered)))
     }
 
     async fn slow(&self) -> Result<Row> {
-        let slow = Wish { pace: Some(self.effort.rate / 4.0), ..Wish::firehose() };
-        let audience = Audience { wishes: vec![slow], shared: false };
+        let slow = Wish {
+            pace: Some(self.effort.rate / 4.0),
+            ..Wish::firehose()
+        };
+        let audience = Audience {
+            wishes: vec![slow],
+            shared: false,
+        };
         let mut rig = self.open(RLP, &audience, self.effort.rate, 1).await?;
         let told = status::dropped(rig.status_ports()).await;
-        let mut row = rig.load(Pace::Batches(self.effort.rate), self.effort.window).await?;
+        let mut row = rig
+            .load(Pace::Batches(self.effort.rate), self.effort.window)
+            .await?;
         row.reported_lost = difference(told, status::dropped(rig.status_ports()).await);
         rig.close().await?;
         Ok(self.label(row, "slow reader, takes a quarter"))
@@ -166,12 +230,21 @@ fn difference(before: Option<u64>, after: Option<u64>) -> Option<u64> {
 }
 
 fn firehoses(count: usize) -> Audience {
-    Audience { wishes: vec![Wish::firehose(); count], shared: false }
+    Audience {
+        wishes: vec![Wish::firehose(); count],
+        shared: false,
+    }
 }
 
 fn apps() -> Audience {
-    let wish = |app| Wish { source: Some(app), ..Wish::firehose() };
-    Audience { wishes: (0..1000).map(app).map(wish).collect(), shared: true }
+    let wish = |app| Wish {
+        source: Some(app),
+        ..Wish::firehose()
+    };
+    Audience {
+        wishes: (0..1000).map(app).map(wish).collect(),
+        shared: true,
+    }
 }
 
 /// A source id of the usual form.
@@ -182,5 +255,9 @@ fn app(number: usize) -> String {
 /// The sources of the load: those that are asked for, else some.
 fn sources(asked: impl Iterator<Item = String>) -> Vec<String> {
     let asked: Vec<String> = asked.collect();
-    if asked.is_empty() { (0..25).map(app).collect() } else { asked }
+    if asked.is_empty() {
+        (0..25).map(app).collect()
+    } else {
+        asked
+    }
 }

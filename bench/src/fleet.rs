@@ -41,7 +41,11 @@ impl Implementation {
             let path = directory.join(name);
             anyhow::ensure!(path.is_file(), "{} is missing", path.display());
         }
-        Ok(Self { name: "peer".into(), directory: directory.to_owned(), _links: None })
+        Ok(Self {
+            name: "peer".into(),
+            directory: directory.to_owned(),
+            _links: None,
+        })
     }
 
     fn program(&self, name: &str) -> PathBuf {
@@ -50,7 +54,12 @@ impl Implementation {
 
     /// Starts a router.
     pub(crate) async fn router(&self, ids: &Identities) -> Result<Process> {
-        let mut env = ids.role("doppler", "ROUTER_CERT_FILE", "ROUTER_KEY_FILE", "ROUTER_CA_FILE");
+        let mut env = ids.role(
+            "doppler",
+            "ROUTER_CERT_FILE",
+            "ROUTER_KEY_FILE",
+            "ROUTER_CA_FILE",
+        );
         env.extend([
             ("ROUTER_PORT", "0".into()),
             ("ROUTER_CIPHER_SUITES", String::new()),
@@ -68,8 +77,12 @@ impl Implementation {
 
     /// Starts a reverse log proxy over the router at `router`.
     pub(crate) async fn rlp(&self, ids: &Identities, router: u16) -> Result<Process> {
-        let mut env =
-            ids.role("reverselogproxy", "RLP_CERT_FILE", "RLP_KEY_FILE", "RLP_CA_FILE");
+        let mut env = ids.role(
+            "reverselogproxy",
+            "RLP_CERT_FILE",
+            "RLP_KEY_FILE",
+            "RLP_CA_FILE",
+        );
         env.extend([
             ("RLP_PORT", "0".into()),
             ("RLP_CIPHER_SUITES", String::new()),
@@ -86,7 +99,12 @@ impl Implementation {
 
     /// Starts an agent that sends to the router at `router`.
     pub(crate) async fn agent(&self, ids: &Identities, router: u16) -> Result<Process> {
-        let mut env = ids.role("metron", "AGENT_CERT_FILE", "AGENT_KEY_FILE", "AGENT_CA_FILE");
+        let mut env = ids.role(
+            "metron",
+            "AGENT_CERT_FILE",
+            "AGENT_KEY_FILE",
+            "AGENT_CA_FILE",
+        );
         env.extend(ids.role(
             "metron",
             "METRICS_CERT_FILE_PATH",
@@ -101,7 +119,10 @@ impl Implementation {
             ("AGENT_INDEX", "42".into()),
             ("AGENT_IP", "10.0.16.9".into()),
             ("AGENT_ZONE", "z1".into()),
-            ("AGENT_TAGS", "deployment:cf,job:diego-cell,index:42,ip:10.0.16.9".into()),
+            (
+                "AGENT_TAGS",
+                "deployment:cf,job:diego-cell,index:42,ip:10.0.16.9".into(),
+            ),
             ("AGENT_DISABLE_UDP", "true".into()),
             ("AGENT_INCOMING_UDP_PORT", "0".into()),
             ("LOGS_DISABLED", "false".into()),
@@ -114,7 +135,12 @@ impl Implementation {
             ("METRICS_PORT", "0".into()),
             ("PPROF_PORT", "0".into()),
         ]);
-        Process::start("agent", &self.program("loggregator-agent"), env, &["grpc", "metrics"])
-            .await
+        Process::start(
+            "agent",
+            &self.program("loggregator-agent"),
+            env,
+            &["grpc", "metrics"],
+        )
+        .await
     }
 }

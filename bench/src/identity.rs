@@ -22,9 +22,13 @@ pub(crate) struct Identities {
 impl Identities {
     /// Makes them: ECDSA, valid as servers and clients.
     pub(crate) fn create() -> Result<Self> {
-        let identities = Self { directory: tempfile::tempdir()? };
+        let identities = Self {
+            directory: tempfile::tempdir()?,
+        };
         let mut authority = CertificateParams::default();
-        authority.distinguished_name.push(DnType::CommonName, "bench authority");
+        authority
+            .distinguished_name
+            .push(DnType::CommonName, "bench authority");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate()?;
@@ -33,8 +37,10 @@ impl Identities {
         for role in ROLES {
             let mut leaf = CertificateParams::new([role.to_owned(), "127.0.0.1".to_owned()])?;
             leaf.distinguished_name.push(DnType::CommonName, role);
-            leaf.extended_key_usages =
-                vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+            leaf.extended_key_usages = vec![
+                ExtendedKeyUsagePurpose::ServerAuth,
+                ExtendedKeyUsagePurpose::ClientAuth,
+            ];
             let key = KeyPair::generate()?;
             let (cert, key_file) = identities.pair(role);
             fs::write(cert, leaf.signed_by(&key, &issuer)?.pem())?;
@@ -63,7 +69,11 @@ impl Identities {
     ) -> Vec<(&'static str, String)> {
         let (cert_file, key_file) = self.pair(role);
         let text = |path: PathBuf| path.to_string_lossy().into_owned();
-        vec![(cert, text(cert_file)), (key, text(key_file)), (ca, text(self.ca()))]
+        vec![
+            (cert, text(cert_file)),
+            (key, text(key_file)),
+            (ca, text(self.ca())),
+        ]
     }
 
     fn pair(&self, role: &str) -> (PathBuf, PathBuf) {

@@ -83,11 +83,16 @@ fn low7(value: u64) -> u8 {
 }
 
 fn time_field() -> Vec<u8> {
-    v2::Envelope { timestamp: SOME_TIME, ..Default::default() }.encode_to_vec()
+    v2::Envelope {
+        timestamp: SOME_TIME,
+        ..Default::default()
+    }
+    .encode_to_vec()
 }
 
 fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
-    hay.windows(needle.len()).position(|window| window == needle)
+    hay.windows(needle.len())
+        .position(|window| window == needle)
 }
 
 fn envelope(source: &str, stream: u8) -> v2::Envelope {
@@ -110,7 +115,10 @@ fn envelope(source: &str, stream: u8) -> v2::Envelope {
         timestamp: SOME_TIME,
         source_id: source.into(),
         instance_id: "3".into(),
-        tags: tags.into_iter().map(|(k, v)| (k.into(), v.into())).collect::<BTreeMap<_, _>>(),
+        tags: tags
+            .into_iter()
+            .map(|(k, v)| (k.into(), v.into()))
+            .collect::<BTreeMap<_, _>>(),
         message: Some(v2::envelope::Message::Log(v2::Log {
             payload: payload.into(),
             r#type: v2::log::Type::Out.into(),
@@ -155,7 +163,11 @@ pub(crate) fn mark(envelope: &[u8]) -> Option<Mark> {
     let payload = payload?.strip_prefix(&MAGIC)?;
     let (stream, payload) = payload.split_first()?;
     let number = u64::from_le_bytes(payload.first_chunk().copied()?);
-    Some(Mark { time, stream: *stream, number })
+    Some(Mark {
+        time,
+        stream: *stream,
+        number,
+    })
 }
 
 fn varint(rest: &mut &[u8]) -> Option<u64> {
@@ -190,14 +202,19 @@ mod tests {
         for count in [1, 37, BATCH] {
             let message = template.message(count, now, 500);
             assert_eq!(message[0], 0);
-            assert_eq!(message[1..5], (message.len() as u32 - 5).to_be_bytes());
+            let length = u32::try_from(message.len() - 5).unwrap();
+            assert_eq!(message[1..5], length.to_be_bytes());
             let batch = v2::EnvelopeBatch::decode(&message[5..]).unwrap();
             assert_eq!(batch.batch.len(), count);
             for (index, envelope) in batch.batch.iter().enumerate() {
                 assert_eq!(envelope.timestamp, now as i64);
                 assert_eq!(envelope.source_id, sources[index % 2]);
                 assert_eq!(envelope.tags.len(), 8);
-                let expected = Mark { time: now, stream: 7, number: 500 + index as u64 };
+                let expected = Mark {
+                    time: now,
+                    stream: 7,
+                    number: 500 + index as u64,
+                };
                 assert_eq!(mark(&envelope.encode_to_vec()), Some(expected));
             }
         }

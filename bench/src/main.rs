@@ -49,7 +49,7 @@ struct Args {
     #[arg(long, requires = "peer_dir")]
     peer_only: bool,
     /// Our binary.
-    #[arg(long, value_name = "FILE", env = "LOGWEIR_BIN", default_value = default_binary())]
+    #[arg(long, value_name = "FILE", env = "LOGWEIR_BIN", default_value_os_t = in_checkout("../target/release/logweir"))]
     binary: PathBuf,
     /// Length of a measured window.
     #[arg(long, value_name = "N", default_value_t = 10)]
@@ -64,18 +64,13 @@ struct Args {
     #[arg(long, value_name = "N", default_value_t = 6_000)]
     peer_rate: u32,
     /// Where the figures go as JSON.
-    #[arg(long, value_name = "FILE", default_value = default_out())]
+    #[arg(long, value_name = "FILE", default_value_os_t = in_checkout("results/latest.json"))]
     out: PathBuf,
 }
 
-fn default_binary() -> String {
-    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release/logweir");
-    target.to_string_lossy().into_owned()
-}
-
-fn default_out() -> String {
-    let out = Path::new(env!("CARGO_MANIFEST_DIR")).join("results/latest.json");
-    out.to_string_lossy().into_owned()
+/// A file of this package or of the checkout around it.
+fn in_checkout(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
 /// The command as it can be shown: without this machine's directories.
@@ -110,14 +105,24 @@ async fn bench(args: &Args) -> Result<()> {
     let window = Duration::from_secs(args.seconds);
     let mut measured = Vec::new();
     if !args.peer_only {
-        let effort = Effort { window, rate: args.rate.into() };
+        let effort = Effort {
+            window,
+            rate: args.rate.into(),
+        };
         measured.push((Implementation::ours(&args.binary)?, effort));
     }
     if let Some(directory) = &args.peer_dir {
-        let effort = Effort { window, rate: args.peer_rate.into() };
+        let effort = Effort {
+            window,
+            rate: args.peer_rate.into(),
+        };
         measured.push((Implementation::peer(directory)?, effort));
     }
-    let cases = if args.cases.is_empty() { Case::value_variants() } else { &args.cases };
+    let cases = if args.cases.is_empty() {
+        Case::value_variants()
+    } else {
+        &args.cases
+    };
     let mut runs = Vec::new();
     for case in cases {
         for _ in 0..args.runs {
@@ -132,11 +137,16 @@ async fn bench(args: &Args) -> Result<()> {
             }
         }
     }
-    let finished = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let finished = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
     let report = report::Report {
         command: command(args),
         finished,
         machine: usage::machine(),
+        envelope_bytes: load::Template::new(&["7f0c3d0f-93cb-4d0e-a1cb-000000000000".into()], 0)?
+            .envelope_bytes(),
         medians: report::medians(&runs),
         runs,
     };

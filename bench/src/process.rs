@@ -49,7 +49,13 @@ impl Process {
         let ports = match timeout(START, read_ports(stderr, doors, tail.clone())).await {
             Ok(Ok(ports)) => ports,
             outcome => {
-                let said = tail.lock().await.iter().cloned().collect::<Vec<_>>().join("\n");
+                let said = tail
+                    .lock()
+                    .await
+                    .iter()
+                    .cloned()
+                    .collect::<Vec<_>>()
+                    .join("\n");
                 let why = match outcome {
                     Ok(Err(error)) => error.to_string(),
                     _ => format!("no `bound to:` line for {doors:?} in {START:?}"),
@@ -76,7 +82,9 @@ impl Process {
     }
 
     fn pid(&self) -> Result<u32> {
-        self.child.id().with_context(|| format!("{} has ended", self.role))
+        self.child
+            .id()
+            .with_context(|| format!("{} has ended", self.role))
     }
 
     /// Ends the process at once, as the peers' harness does.
@@ -130,7 +138,10 @@ mod tests {
         let line = "2026/11/21 04:12:55.000001 grpc bound to: [::]:41001";
         assert_eq!(bound_port(line, "grpc"), Some(41001));
         assert_eq!(bound_port(line, "pprof"), None);
-        assert_eq!(bound_port("metrics bound to: :14824", "metrics"), Some(14824));
+        assert_eq!(
+            bound_port("metrics bound to: :14824", "metrics"),
+            Some(14824)
+        );
         assert_eq!(bound_port("grpc is bound", "grpc"), None);
     }
 }

@@ -38,8 +38,6 @@ pub(crate) enum Pace {
     Batches(f64),
     /// So many a second, each sent as soon as it is due: what a latency is made of.
     Evenly(f64),
-    /// As fast as the other side takes them.
-    Unbounded,
 }
 
 /// Steers a running producer and tells how far it is.
@@ -94,7 +92,10 @@ impl Producer {
     /// Stops it and half-closes its stream; returns how many envelopes it sent.
     pub(crate) async fn finish(self) -> Result<u64> {
         self.gauge.stop();
-        if tokio::time::timeout(Duration::from_secs(5), self.task).await.is_err() {
+        if tokio::time::timeout(Duration::from_secs(5), self.task)
+            .await
+            .is_err()
+        {
             // The other side does not take what is left: it stays unsent.
         }
         Ok(self.gauge.sent())
@@ -115,7 +116,6 @@ impl Schedule {
     /// How many envelopes the next message holds; 0 while nothing is due.
     fn due(&self, sent: u64) -> usize {
         let (rate, least) = match self.pace {
-            Pace::Unbounded => return BATCH,
             Pace::Batches(rate) => (rate, BATCH),
             Pace::Evenly(rate) => (rate, 1),
         };
@@ -154,7 +154,9 @@ impl http_body::Body for Schedule {
             if count > 0 {
                 let now = self.clock.now();
                 let message = self.template.message(count, now, sent);
-                self.gauge.sent.fetch_add(u64::try_from(count).unwrap_or_default(), Relaxed);
+                self.gauge
+                    .sent
+                    .fetch_add(u64::try_from(count).unwrap_or_default(), Relaxed);
                 return Poll::Ready(Some(Ok(Frame::data(message))));
             }
             let tick = self.tick.get_or_insert_with(|| {

@@ -34,7 +34,11 @@ pub(crate) struct Wish {
 impl Wish {
     /// Everything, as fast as it comes.
     pub(crate) fn firehose() -> Self {
-        Self { source: None, preferred_tags: true, pace: None }
+        Self {
+            source: None,
+            preferred_tags: true,
+            pace: None,
+        }
     }
 
     fn request(&self) -> Bytes {
@@ -81,6 +85,11 @@ impl Reader {
         Self { stop, task }
     }
 
+    /// Whether the stream has ended by itself.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.task.is_finished()
+    }
+
     /// Cancels the stream. An error if it had ended by itself.
     pub(crate) async fn finish(self) -> Result<()> {
         self.stop.cancel();
@@ -96,8 +105,7 @@ async fn read(
     late: &mut Histogram<u64>,
 ) -> Result<()> {
     let request = wish.request();
-    let mut stream =
-        grpc::server_stream(&h2, BATCHED_RECEIVER, request, HeaderMap::new(), LIMIT).await;
+    let mut stream = grpc::server_stream(&h2, BATCHED_RECEIVER, request, HeaderMap::new(), LIMIT);
     let (mut free_at, mut primed) = (Instant::now(), false);
     loop {
         let Some(message) = stream.next().await? else {

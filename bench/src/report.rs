@@ -53,6 +53,8 @@ pub(crate) struct Report {
     pub(crate) finished: u64,
     /// Where.
     pub(crate) machine: Machine,
+    /// Mean bytes of an envelope of the load, its frame included.
+    pub(crate) envelope_bytes: usize,
     /// One row for each case and implementation: medians over the runs.
     pub(crate) medians: Vec<Row>,
     /// Every run.
@@ -96,11 +98,16 @@ fn combine(rows: &[&Row]) -> Row {
     let mut cpu = BTreeMap::new();
     let mut memory = BTreeMap::new();
     for role in first.cpu_s_per_million.keys() {
-        let of_role = rows.iter().filter_map(|row| row.cpu_s_per_million.get(role).copied());
+        let of_role = rows
+            .iter()
+            .filter_map(|row| row.cpu_s_per_million.get(role).copied());
         cpu.extend(median(of_role).map(|value| (*role, value)));
     }
     for role in first.memory.keys() {
-        let largest = rows.iter().filter_map(|r| r.memory.get(role)).max_by_key(|m| m.peak_kib);
+        let largest = rows
+            .iter()
+            .filter_map(|r| r.memory.get(role))
+            .max_by_key(|m| m.peak_kib);
         memory.extend(largest.map(|value| (*role, *value)));
     }
     let latency = |at: usize| median(rows.iter().filter_map(|r| Some(r.latency_ms?[at])));
@@ -129,8 +136,16 @@ fn combine(rows: &[&Row]) -> Row {
 pub(crate) fn table(rows: &[Row]) -> String {
     let mut lines = vec![
         [
-            "case", "whose", "offered/s", "delivered/s", "lost", "gap", "twice",
-            "CPU-s per million", "peak MiB", "p50/p99/max ms",
+            "case",
+            "whose",
+            "offered/s",
+            "delivered/s",
+            "lost",
+            "gap",
+            "twice",
+            "CPU-s per million",
+            "peak MiB",
+            "p50/p99/max ms",
         ]
         .map(String::from)
         .to_vec(),
@@ -138,7 +153,9 @@ pub(crate) fn table(rows: &[Row]) -> String {
     for row in rows {
         let cpu = row.cpu_s_per_million.iter();
         let memory = row.memory.iter();
-        let cpu = cpu.map(|(role, value)| format!("{role} {value:.2}")).collect::<Vec<_>>();
+        let cpu = cpu
+            .map(|(role, value)| format!("{role} {value:.2}"))
+            .collect::<Vec<_>>();
         let memory = memory
             .map(|(role, m)| format!("{role} {}", m.peak_kib / 1024))
             .collect::<Vec<_>>();
@@ -167,7 +184,12 @@ pub(crate) fn table(rows: &[Row]) -> String {
 fn aligned(lines: &[Vec<String>]) -> String {
     let columns = lines.first().map_or(0, Vec::len);
     let width = |column: usize| {
-        lines.iter().filter_map(|l| l.get(column)).map(|c| c.chars().count()).max().unwrap_or(0)
+        lines
+            .iter()
+            .filter_map(|l| l.get(column))
+            .map(|c| c.chars().count())
+            .max()
+            .unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut text = String::new();
@@ -205,7 +227,12 @@ mod tests {
             cpu_s_per_million: BTreeMap::from([("router", delivered / 10.0)]),
             ..Row::default()
         };
-        let runs = [row("a", 3.0, 0), row("b", 9.0, 0), row("a", 1.0, 7), row("a", 2.0, 0)];
+        let runs = [
+            row("a", 3.0, 0),
+            row("b", 9.0, 0),
+            row("a", 1.0, 7),
+            row("a", 2.0, 0),
+        ];
         let medians = medians(&runs);
         assert_eq!(medians.len(), 2);
         assert_eq!((medians[0].delivered, medians[0].lost), (2.0, 7));

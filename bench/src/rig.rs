@@ -131,21 +131,26 @@ impl Rig {
     }
 
     /// Sends a little until every reader has something, and waits for the rest of it.
-    async fn prime(&self) -> Result<()> {
+    async fn prime(&mut self) -> Result<()> {
         if self.readers.is_empty() {
             return Ok(());
         }
         let wanted = self.readers.len();
-        let primed = || self.tallies.iter().map(|tally| tally.primed()).sum::<u64>();
+        let tallies = self.tallies.clone();
+        let primed = || tallies.iter().map(|tally| tally.primed()).sum::<u64>();
         let opening = Instant::now();
         let h2 = self.entry[0].clone();
         let template = Template::new(&self.sources, PRIMING)?;
         let producer = Producer::start(h2, template, Pace::Batches(2000.0), self.clock, u64::MAX);
         while usize::try_from(primed())? < wanted {
+            if let Some(ended) = self.readers.iter().position(Reader::has_ended) {
+                return self.readers.swap_remove(ended).finish().await;
+            }
             ensure!(
                 opening.elapsed() < OPENING,
-                "only {} of {wanted} readers got anything within {OPENING:?}",
-                primed()
+                "only {} of {wanted} readers got anything of {} envelopes within {OPENING:?}",
+                primed(),
+                producer.gauge.sent()
             );
             sleep(Duration::from_millis(20)).await;
         }
@@ -161,7 +166,6 @@ impl Rig {
         let each = match pace {
             Pace::Batches(rate) => Pace::Batches(rate / share),
             Pace::Evenly(rate) => Pace::Evenly(rate / share),
-            Pace::Unbounded => Pace::Unbounded,
         };
         let (first, received) = (self.streams, self.received());
         let (duplicates, others) = (self.duplicates(), self.others());
@@ -173,7 +177,9 @@ impl Rig {
             producers.push(producer);
         }
         sleep(WARM_UP).await;
-        self.tallies.iter().for_each(|tally| tally.record_from(self.clock.now()));
+        self.tallies
+            .iter()
+            .for_each(|tally| tally.record_from(self.clock.now()));
         let before = self.snapshot(&producers)?;
         sleep(window).await;
         let after = self.snapshot(&producers)?;
@@ -193,7 +199,6 @@ impl Rig {
         Ok(Row {
             offered: match pace {
                 Pace::Batches(rate) | Pace::Evenly(rate) => rate,
-                Pace::Unbounded => sent_in_window / seconds,
             },
             sent: sent_in_window / seconds,
             delivered: whole(after.received - before.received)
@@ -211,7 +216,10 @@ impl Rig {
     }
 
     fn memory(&self) -> Result<BTreeMap<&'static str, usage::Memory>> {
-        self.processes.iter().map(|process| Ok((process.role, process.memory()?))).collect()
+        self.processes
+            .iter()
+            .map(|process| Ok((process.role, process.memory()?)))
+            .collect()
     }
 
     fn snapshot(&self, producers: &[Producer]) -> Result<Snapshot> {
@@ -253,13 +261,13 @@ impl Rig {
     }
 
     fn gaps(&self, sent: &[u64]) -> Gaps {
-        self.tallies.iter().map(|tally| tally.gaps(sent)).fold(
-            Gaps::default(),
-            |all, gaps| Gaps {
+        self.tallies
+            .iter()
+            .map(|tally| tally.gaps(sent))
+            .fold(Gaps::default(), |all, gaps| Gaps {
                 lost: all.lost + gaps.lost,
                 largest: all.largest.max(gaps.largest),
-            },
-        )
+            })
     }
 
     /// The ports of the status pages.

@@ -93,7 +93,10 @@ impl Tally {
         let Some(row) = self.seen.get(usize::from(mark.stream)) else {
             return false;
         };
-        let Some(word) = usize::try_from(mark.number / 64).ok().and_then(|at| row.get(at)) else {
+        let Some(word) = usize::try_from(mark.number / 64)
+            .ok()
+            .and_then(|at| row.get(at))
+        else {
             return false;
         };
         let bit = 1 << (mark.number % 64);
@@ -139,7 +142,10 @@ impl Tally {
 
     /// The latencies of all readers that have ended.
     pub(crate) fn latency(&self) -> Histogram<u64> {
-        self.latency.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.latency
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// An empty histogram for one reader.
@@ -176,13 +182,28 @@ mod tests {
         let tally = Tally::new(2, 300).unwrap();
         let late = &mut Tally::histogram().unwrap();
         tally.record_from(1);
-        let mark = |stream, number| Some(Mark { time: 1, stream, number });
+        let mark = |stream, number| {
+            Some(Mark {
+                time: 1,
+                stream,
+                number,
+            })
+        };
         let numbers = (0..100).filter(|n| !(20..30).contains(n) && *n != 50);
         tally.add(numbers.map(|n| mark(0, n)), 3, late);
         tally.add([mark(1, 0), mark(1, 0), None].into_iter(), 3, late);
         assert!(tally.add([mark(PRIMING, 0)].into_iter(), 3, late));
-        assert_eq!((tally.received(), tally.duplicates(), tally.others()), (90, 1, 1));
+        assert_eq!(
+            (tally.received(), tally.duplicates(), tally.others()),
+            (90, 1, 1)
+        );
         assert_eq!((late.len(), late.max()), (91, 2));
-        assert_eq!(tally.gaps(&[100, 1]), Gaps { lost: 11, largest: 10 });
+        assert_eq!(
+            tally.gaps(&[100, 1]),
+            Gaps {
+                lost: 11,
+                largest: 10
+            }
+        );
     }
 }

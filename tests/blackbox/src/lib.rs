@@ -1,1 +1,13 @@
-//! Starts the binary and its neighbours as processes.
+//! What the black-box tests share: the binary as a process, a whole system in one
+//! process, its doors over raw gRPC and HTTP, and certificates good and bad.
+//!
+//! The tests themselves are in `tests/`, one file for each subject. Every wait has a
+//! deadline, which `LOGWEIR_TEST_PATIENCE` multiplies.
+
+pub mod certificates;
+pub mod envelopes;
+pub mod http;
+pub mod patience;
+pub mod process;
+pub mod stream;
+pub mod system;
