@@ -132,7 +132,10 @@ pub async fn run(args: TailArgs) -> Result<(), Failure> {
     let follow = follow(&mut reader, &output, &wanted);
     let result = tokio::select! {
         result = follow => result,
-        () = output.closed() => return Ok(()),
+        failure = output.closed() => return match failure {
+            None => Ok(()),
+            Some(error) => Err(Failure::new(format!("cannot write the output: {error}"))),
+        },
         _ = interrupt.recv() => Ok(()),
         _ = terminate.recv() => Ok(()),
     };

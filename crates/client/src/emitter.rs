@@ -14,9 +14,12 @@ use std::{
 };
 
 use bytes::BytesMut;
-use logweir_proto::{frames::push_frame, v2};
+use logweir_proto::{frames::frame_len, v2};
 use logweir_route::{Cause, Chunk, ChunkQueue, QueueLimits};
-use prost::Message;
+use prost::{
+    Message,
+    encoding::{WireType, encode_key, encode_varint},
+};
 use tokio::{
     sync::{Notify, watch},
     time::{Instant, timeout_at},
@@ -158,24 +161,37 @@ impl Emitter {
 
     /// Queues an envelope as it is, with the emitter's tags added where absent.
     pub fn emit(&self, mut envelope: v2::Envelope) {
-        let shared = &self.handle.shared;
-        for (name, value) in &shared.options.tags {
+        self.add_tags(&mut envelope);
+        self.push(&envelope.source_id, &[], &envelope);
+    }
+
+    /// Adds the emitter's tags where absent.
+    pub(crate) fn add_tags(&self, envelope: &mut v2::Envelope) {
+        for (name, value) in &self.handle.shared.options.tags {
             if !envelope.tags.contains_key(name) {
                 envelope.tags.insert(name.clone(), value.clone());
             }
         }
+    }
+
+    /// Queues the envelope that begins with the encoded `head`.
+    pub(crate) fn push(&self, source_id: &str, head: &[u8], rest: &v2::Envelope) {
+        let shared = &self.handle.shared;
         if shared.finishing.is_cancelled() {
-            return shared.books.reject(Cause::Shutdown, &envelope.source_id);
+            return shared.books.reject(Cause::Shutdown, source_id);
         }
-        let bytes = envelope.encode_to_vec();
-        if bytes.len() > MAX_ENVELOPE_BYTES.min(shared.options.queue_bytes) {
-            shared.books.reject(Cause::TooLarge, &envelope.source_id);
+        let length = head.len() + rest.encoded_len();
+        if length > MAX_ENVELOPE_BYTES.min(shared.options.queue_bytes) {
+            shared.books.reject(Cause::TooLarge, source_id);
             // Nothing may follow for long: let the stream end now, and tell it.
             return shared.turn_asked.notify_one();
         }
-        let mut frame = BytesMut::new();
-        push_frame(&mut frame, &bytes);
-        let deprecated_tags = !envelope.deprecated_tags.is_empty();
+        let mut frame = BytesMut::with_capacity(frame_len(length));
+        encode_key(1, WireType::LengthDelimited, &mut frame);
+        encode_varint(length as u64, &mut frame);
+        frame.extend_from_slice(head);
+        rest.encode_raw(&mut frame);
+        let deprecated_tags = !rest.deprecated_tags.is_empty();
         let chunk = Chunk {
             frames: frame.freeze(),
             envelopes: 1,

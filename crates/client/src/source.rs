@@ -2,13 +2,13 @@
 //! kind of envelope.
 
 use std::{
-    collections::BTreeMap,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
 use logweir_proto::v2::{self, envelope::Message, log};
+use prost::Message as _;
 
 use crate::emitter::Emitter;
 
@@ -20,46 +20,60 @@ pub struct Source {
     head: Arc<Head>,
 }
 
+/// What all envelopes of a source have in common.
 #[derive(Clone)]
 struct Head {
-    source_id: String,
-    instance_id: String,
-    tags: BTreeMap<String, String>,
+    envelope: v2::Envelope,
+    /// The envelope so far, encoded once: protobuf lets the rest follow behind it.
+    encoded: Vec<u8>,
     timestamp: Option<i64>,
 }
 
 impl Source {
     pub(crate) fn new(emitter: Emitter, source_id: String) -> Self {
-        let head = Head {
+        let envelope = v2::Envelope {
             source_id,
-            instance_id: String::new(),
-            tags: BTreeMap::new(),
+            ..v2::Envelope::default()
+        };
+        let head = Head {
+            envelope,
+            encoded: Vec::new(),
             timestamp: None,
         };
         Self {
             emitter,
             head: Arc::new(head),
         }
+        .encoded()
     }
 
     /// Which instance of the source: an app's index or a machine's id.
     pub fn instance(mut self, instance_id: impl Into<String>) -> Self {
-        Arc::make_mut(&mut self.head).instance_id = instance_id.into();
-        self
+        Arc::make_mut(&mut self.head).envelope.instance_id = instance_id.into();
+        self.encoded()
     }
 
     /// Adds a tag, or replaces the one of that name.
     pub fn tag(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.head)
+            .envelope
             .tags
             .insert(name.into(), value.into());
-        self
+        self.encoded()
     }
 
     /// Gives every envelope this time, in Unix nanoseconds, instead of the time at
     /// which it is emitted.
     pub fn at(mut self, timestamp: i64) -> Self {
         Arc::make_mut(&mut self.head).timestamp = Some(timestamp);
+        self
+    }
+
+    fn encoded(mut self) -> Self {
+        let head = Arc::make_mut(&mut self.head);
+        let mut whole = head.envelope.clone();
+        self.emitter.add_tags(&mut whole);
+        head.encoded = whole.encode_to_vec();
         self
     }
 
@@ -137,14 +151,14 @@ impl Source {
     }
 
     fn emit(&self, message: Message) {
-        self.emitter.emit(v2::Envelope {
+        let rest = v2::Envelope {
             timestamp: self.head.timestamp.unwrap_or_else(unix_nanos),
-            source_id: self.head.source_id.clone(),
-            instance_id: self.head.instance_id.clone(),
-            tags: self.head.tags.clone(),
-            deprecated_tags: BTreeMap::new(),
             message: Some(message),
-        });
+            ..v2::Envelope::default()
+        };
+        let head = &self.head;
+        self.emitter
+            .push(&head.envelope.source_id, &head.encoded, &rest);
     }
 }
 

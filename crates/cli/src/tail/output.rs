@@ -5,6 +5,7 @@ use std::{
     fs::File,
     io::{ErrorKind, IsTerminal, Write},
     os::fd::{AsFd, OwnedFd},
+    sync::{Arc, OnceLock},
 };
 
 use logweir_client::v2;
@@ -53,8 +54,10 @@ impl Format {
 /// The printing thread.
 pub(super) struct Output {
     batches: Option<mpsc::Sender<Vec<v2::Envelope>>>,
-    /// Nobody reads what we print.
+    /// Nothing can be printed any more.
     closed: CancellationToken,
+    /// Why not, unless the reader is just gone.
+    failure: Arc<OnceLock<std::io::Error>>,
     /// Everything is printed.
     done: CancellationToken,
 }
@@ -71,9 +74,11 @@ impl Output {
         let output = Self {
             batches: Some(batches),
             closed: CancellationToken::new(),
+            failure: Arc::default(),
             done: CancellationToken::new(),
         };
         let (closed, done) = (output.closed.clone(), output.done.clone());
+        let failure = output.failure.clone();
         let Some(to) = to else {
             closed.cancel();
             return output;
@@ -86,7 +91,10 @@ impl Output {
             });
         }
         std::thread::spawn(move || {
-            if print(receiver, &mut File::from(to), format).is_err() {
+            if let Err(error) = print(receiver, &mut File::from(to), format) {
+                if error.kind() != ErrorKind::BrokenPipe {
+                    let _ = failure.set(error);
+                }
                 closed.cancel();
             }
             done.cancel();
@@ -102,9 +110,11 @@ impl Output {
         }
     }
 
-    /// Resolves when nobody reads what we print.
-    pub(super) async fn closed(&self) {
+    /// Resolves when nothing can be printed any more: an error, or `None` if the
+    /// reader of our output is gone.
+    pub(super) async fn closed(&self) -> Option<&std::io::Error> {
         self.closed.cancelled().await;
+        self.failure.get()
     }
 
     /// Resolves when everything is printed.
@@ -184,7 +194,16 @@ mod tests {
         let (reader, writer) = pipe().unwrap();
         let output = Output::to(Some(writer), Format::Json);
         drop(reader);
-        timeout(PATIENCE, output.closed()).await.unwrap();
+        let failure = timeout(PATIENCE, output.closed()).await.unwrap();
+        assert!(failure.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_an_error_and_not_a_clean_end() {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let output = Output::to(Some(full.into()), Format::Json);
+        output.print(vec![v2::Envelope::default()]).await;
+        assert!(timeout(PATIENCE, output.closed()).await.unwrap().is_some());
     }
 
     #[tokio::test]

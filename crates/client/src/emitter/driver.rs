@@ -32,7 +32,7 @@ use crate::endpoint::{EndpointError, Locate, chain};
 /// A stream that carries something is ended after this time. The peers answer a
 /// client stream only at its end: what is in doubt after a broken connection is
 /// what was sent since the last answer.
-const ANSWER_EVERY: Duration = Duration::from_secs(1);
+const ANSWER_EVERY: Duration = Duration::from_millis(500);
 /// A peer that does not answer for an ended stream in this time has stalled.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// Pauses between tries to connect.
