@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::{
     AuthConfig, LocalToken,
     cache::{Grant, GrantCache},
-    call,
+    call::Latencies,
     capi::{Capi, is_guid},
     tokens::LocalTokens,
     uaa::Uaa,
@@ -118,25 +118,19 @@ impl Authorizer {
             }
             tracing::warn!(%door, "anybody who reaches this door reads everything (--insecure)");
         }
-        // The peers' gateway has these two as well; no route of theirs moves them.
-        let unmoved = |name, what| call::latency(registry, name, what);
-        unmoved("LastCAPIV3AppsLatency", "CAPI list of /v3/apps");
-        unmoved(
-            "LastCAPIV2ListServiceInstancesLatency",
-            "CAPI list of /v3/service_instances",
-        );
+        let latencies = Latencies::register(registry);
         Ok(Self {
             unconfigured,
             tokens: ArcSwap::from_pointee(tokens),
             uaa: config
                 .uaa
                 .as_ref()
-                .map(|uaa| Uaa::new(uaa, registry))
+                .map(|uaa| Uaa::new(uaa, &latencies))
                 .transpose()?,
             capi: config
                 .capi
                 .as_ref()
-                .map(|capi| Capi::new(capi, registry))
+                .map(|capi| Capi::new(capi, &latencies))
                 .transpose()?,
             cache: GrantCache::new(config.cache_ttl, config.cache_entries),
             registry: registry.clone(),

@@ -78,10 +78,34 @@ pub(super) fn client(certificates: Option<ClientTls>, server_name: Option<String
     HttpClient::new(certificates, server_name, settings)
 }
 
-/// The gauge of a call's last duration, in nanoseconds.
-pub(super) fn latency(registry: &Registry, name: &str, what: &str) -> Gauge {
-    let help = format!("Duration of the last call of {what}, in nanoseconds.");
-    registry.gauge(name, &help, "nanoseconds", &[])
+/// Durations of the last calls, in nanoseconds, under the peers' names (spec 7.8).
+pub(super) struct Latencies {
+    pub(super) uaa: Gauge,
+    pub(super) log_access: Gauge,
+    pub(super) service_instances: Gauge,
+}
+
+impl Latencies {
+    pub(super) fn register(registry: &Registry) -> Self {
+        let gauge = |name, call| {
+            let help = format!("Duration of the last call of {call}, in nanoseconds.");
+            registry.gauge(name, &help, "nanoseconds", &[])
+        };
+        // The peers' gateway shows these two as well; no route of theirs moves them.
+        gauge("LastCAPIV3AppsLatency", "CAPI /v3/apps");
+        gauge(
+            "LastCAPIV2ListServiceInstancesLatency",
+            "CAPI /v3/service_instances as a list",
+        );
+        Self {
+            uaa: gauge("LastUAALatency", "UAA /check_token"),
+            log_access: gauge("LastCAPIV4LogAccessLatency", "CAPI /internal/v4/log_access"),
+            service_instances: gauge(
+                "LastCAPIV2ServiceInstancesLatency",
+                "CAPI /v3/service_instances",
+            ),
+        }
+    }
 }
 
 /// Sends a request and measures it, whether it succeeds or not.

@@ -3,8 +3,11 @@
 use http::{HeaderValue, Request, StatusCode, Uri, header};
 use logweir_net::{body, http_client::HttpClient, tls::ClientTls};
 
-use super::{AuthError, CapiConfig, Denial, call};
-use crate::metrics::{Gauge, Registry};
+use super::{
+    AuthError, CapiConfig, Denial,
+    call::{self, Latencies},
+};
+use crate::metrics::Gauge;
 
 /// Asks whether a token reads an app or a service instance.
 pub(super) struct Capi {
@@ -17,7 +20,7 @@ pub(super) struct Capi {
 }
 
 impl Capi {
-    pub(super) fn new(config: &CapiConfig, registry: &Registry) -> Result<Self, AuthError> {
+    pub(super) fn new(config: &CapiConfig, latencies: &Latencies) -> Result<Self, AuthError> {
         let internal = call::base("capi.url", &config.url)?;
         let external = call::base("capi.external_url", &config.external_url)?;
         let files = &config.tls;
@@ -35,16 +38,8 @@ impl Capi {
             certificates,
             internal,
             external,
-            log_access: call::latency(
-                registry,
-                "LastCAPIV4LogAccessLatency",
-                "CAPI /internal/v4/log_access",
-            ),
-            service_instances: call::latency(
-                registry,
-                "LastCAPIV2ServiceInstancesLatency",
-                "CAPI /v3/service_instances",
-            ),
+            log_access: latencies.log_access.clone(),
+            service_instances: latencies.service_instances.clone(),
         })
     }
 

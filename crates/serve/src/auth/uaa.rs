@@ -6,8 +6,11 @@ use logweir_net::{body, http_client::HttpClient, tls::ClientTls};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
-use super::{AuthError, Denial, UaaConfig, call};
-use crate::metrics::{Gauge, Registry};
+use super::{
+    AuthError, Denial, UaaConfig,
+    call::{self, Latencies},
+};
+use crate::metrics::Gauge;
 
 /// Scopes that read everything.
 const ADMIN_SCOPES: [&str; 2] = ["doppler.firehose", "logs.admin"];
@@ -27,7 +30,7 @@ struct CheckedToken {
 }
 
 impl Uaa {
-    pub(super) fn new(config: &UaaConfig, registry: &Registry) -> Result<Self, AuthError> {
+    pub(super) fn new(config: &UaaConfig, latencies: &Latencies) -> Result<Self, AuthError> {
         let setting = |key, reason: &str| AuthError::Setting {
             key,
             reason: reason.to_owned(),
@@ -46,7 +49,7 @@ impl Uaa {
             check_token: call::with_path(&base, "/check_token")
                 .ok_or_else(|| setting("uaa.url", "takes no path"))?,
             credentials,
-            latency: call::latency(registry, "LastUAALatency", "UAA /check_token"),
+            latency: latencies.uaa.clone(),
         })
     }
 
