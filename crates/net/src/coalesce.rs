@@ -38,13 +38,14 @@ struct Shared<T> {
     written: usize,
     /// Something was written since the last complete flush.
     dirty: bool,
-    /// A driver flushes, so a flush asked for by the connection can wait for it.
+    /// The driver polls the connection right now, and flushes after that; so a flush
+    /// that the connection asks for can wait.
     driven: bool,
     /// Bytes read so far.
     received: u64,
 }
 
-/// Wraps a transport. Nothing is kept back before [`Flusher::drive`] runs.
+/// Wraps a transport. A flush is put off only while [`Flusher::drive`] runs.
 pub(crate) fn coalesce<T>(io: T) -> (Coalesced<T>, Flusher<T>) {
     let shared = Arc::new(Mutex::new(Shared {
         io,
@@ -68,12 +69,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Flusher<T> {
         &self,
         mut connection: Pin<&mut F>,
     ) -> io::Result<F::Output> {
-        lock(&self.0).driven = true;
         poll_fn(|cx| {
-            if let Poll::Ready(output) = connection.as_mut().poll(cx) {
+            lock(&self.0).driven = true;
+            let output = connection.as_mut().poll(cx);
+            let mut shared = lock(&self.0);
+            shared.driven = false;
+            if let Poll::Ready(output) = output {
                 return Poll::Ready(Ok(output));
             }
-            match lock(&self.0).poll_flush(cx) {
+            match shared.poll_flush(cx) {
                 Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
                 _ => Poll::Pending,
             }
@@ -81,10 +85,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Flusher<T> {
         .await
     }
 
-    /// Flushes what the finished connection left. The transport works without a
-    /// driver from here on: it may live on in a protocol upgrade.
+    /// Flushes what the finished connection left. Its transport may live on without a
+    /// driver, in a protocol upgrade.
     pub(crate) async fn finish(&self) -> io::Result<()> {
-        lock(&self.0).driven = false;
         poll_fn(|cx| lock(&self.0).poll_flush(cx)).await
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
@@ -11,14 +11,20 @@ use http::{Request, Response, uri::Scheme};
 use hyper::{
     body::Incoming,
     client::conn::http2::{self, SendRequest},
+    rt::Executor,
 };
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls_pki_types::ServerName;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::{body::Body, coalesce::coalesce, tls::ClientTls, transport::Transport};
+use crate::{
+    body::Body,
+    coalesce::{Flusher, coalesce},
+    tls::ClientTls,
+    transport::Transport,
+};
 
 /// How connections are opened and kept. Sizes in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,7 +135,37 @@ pub enum SendError {
     Http(#[from] hyper::Error),
 }
 
-type Driven = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
+/// Takes requests, and ends with the connection's error.
+type Requests = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
+
+/// Ends [`H2::closed`] when the last clone is dropped.
+type Guard = Arc<DropGuard>;
+
+/// Spawns hyper's tasks. The first is the one that reads and writes the connection
+/// (what `handshake` returns only hands requests to it), so that is the one whose
+/// writes the flusher gathers. The others, one for each request's body, would replace
+/// its waker if they flushed too.
+#[derive(Clone)]
+struct Spawner(Arc<Mutex<Option<(Flusher<Transport>, Guard)>>>);
+
+impl<F> Executor<F> for Spawner
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, task: F) {
+        let first = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some((flusher, guard)) = first else {
+            tokio::spawn(task);
+            return;
+        };
+        tokio::spawn(async move {
+            let mut connection = pin!(task);
+            // An error here drops the connection, and its requests tell.
+            let _ = flusher.drive(connection.as_mut()).await;
+            drop(guard);
+        });
+    }
+}
 
 /// Opens connections with the same settings.
 #[derive(Clone, Debug)]
@@ -157,8 +193,11 @@ impl Dialer {
     pub async fn connect(&self, addr: SocketAddr) -> Result<H2, DialError> {
         let transport = self.transport(addr).await?;
         let (io, flusher) = coalesce(transport);
+        let ended = CancellationToken::new();
+        let guard = Arc::new(ended.clone().drop_guard());
+        let spawner = Spawner(Arc::new(Mutex::new(Some((flusher, guard.clone())))));
         let settings = &self.settings;
-        let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+        let (sender, requests) = http2::Builder::new(spawner)
             .timer(TokioTimer::new())
             .initial_stream_window_size(settings.stream_window)
             .initial_connection_window_size(settings.connection_window)
@@ -175,28 +214,22 @@ impl Dialer {
             authority: self.server_name.clone(),
             encrypted: self.tls.is_some(),
             addr,
-            ended: CancellationToken::new(),
+            ended,
             reason: OnceLock::new(),
         });
-        let ended = shared.ended.clone().drop_guard();
         // Weak: the connection ends when its last handle and stream are gone.
         let told = Arc::downgrade(&shared);
         // Boxed as a plain future, for the compiler cannot see its type to be `Send`.
-        let mut connection: Driven = Box::pin(connection);
+        let requests: Requests = Box::pin(requests);
         tokio::spawn(async move {
-            let result = flusher.drive(connection.as_mut()).await;
-            let reason = match result {
-                Ok(Ok(())) => None,
-                Ok(Err(error)) => Some(with_causes(&error)),
-                Err(error) => Some(error.to_string()),
-            };
-            if let Some(reason) = reason {
+            if let Err(error) = requests.await {
+                let reason = with_causes(&error);
                 tracing::debug!(%addr, "connection ended: {reason}");
                 if let Some(shared) = told.upgrade() {
                     let _ = shared.reason.set(reason);
                 }
             }
-            drop(ended);
+            drop(guard);
         });
         Ok(H2(shared))
     }
