@@ -1,14 +1,43 @@
-//! Generates the wire types from `crates/proto/proto` with a pure-Rust compiler.
+//! Generates the wire types from `crates/proto/proto` with a pure-Rust compiler, and the
+//! reference of all settings from their doc comments.
 
 use std::{fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::cargo;
+
 const PROTO: &str = "crates/proto/proto";
 const GEN: &str = "crates/proto/src/gen";
+const CONFIGURATION: &str = "docs/configuration.md";
 
 /// Writes the generated files, or with `check` fails where they are stale.
 pub(crate) fn run(root: &Path, check: bool) -> Result<()> {
+    wire_types(root, check)?;
+    configuration(root, check)
+}
+
+/// The binary knows its settings; linking it here would make every task wait for it.
+fn configuration(root: &Path, check: bool) -> Result<()> {
+    let output = cargo()
+        .args([
+            "run",
+            "--quiet",
+            "-p",
+            "logweir",
+            "--",
+            "config",
+            "reference",
+        ])
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .context("start cargo run")?;
+    ensure!(output.status.success(), "`logweir config reference` failed");
+    let fresh = String::from_utf8(output.stdout).context("read the reference")?;
+    settle(&root.join(CONFIGURATION), &fresh, check)
+}
+
+fn wire_types(root: &Path, check: bool) -> Result<()> {
     let files = protox::compile(["loggregator_v2.proto"], [root.join(PROTO)])
         .context("compile the schemas in crates/proto/proto")?;
     let out = root.join("target/codegen");
@@ -24,18 +53,24 @@ pub(crate) fn run(root: &Path, check: bool) -> Result<()> {
     for entry in fs::read_dir(&out)? {
         let entry = entry?;
         let fresh = fs::read_to_string(entry.path())?;
-        let committed = root.join(GEN).join(entry.file_name());
-        if check {
-            let stands = fs::read_to_string(&committed).unwrap_or_default();
-            ensure!(
-                stands == fresh,
-                "{} is stale: run `cargo xtask codegen`",
-                committed.display()
-            );
-        } else {
-            fs::create_dir_all(root.join(GEN))?;
-            fs::write(&committed, fresh)?;
-        }
+        settle(&root.join(GEN).join(entry.file_name()), &fresh, check)?;
     }
     Ok(())
+}
+
+/// Writes a generated file, or fails where it is not what it should be.
+fn settle(file: &Path, fresh: &str, check: bool) -> Result<()> {
+    if check {
+        let stands = fs::read_to_string(file).unwrap_or_default();
+        ensure!(
+            stands == fresh,
+            "{} is stale: run `cargo xtask codegen`",
+            file.display()
+        );
+        return Ok(());
+    }
+    if let Some(dir) = file.parent() {
+        fs::create_dir_all(dir)?;
+    }
+    fs::write(file, fresh).with_context(|| format!("write {}", file.display()))
 }

@@ -57,9 +57,23 @@ pub(crate) fn go(line: &str) -> Counts {
     counts
 }
 
+/// `selectors   12 of   12 pass`: the recorded answers', one line for each file.
+pub(crate) fn golden(line: &str) -> Counts {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let [_, passed, "of", cases, "pass"] = words[..] else {
+        return Counts::default();
+    };
+    let (passed, cases) = (passed.parse().unwrap_or(0), cases.parse().unwrap_or(0));
+    Counts {
+        passed,
+        failed: u64::saturating_sub(cases, passed),
+        skipped: 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Counts, go, rust};
+    use super::{Counts, go, golden, rust};
 
     fn counts(passed: u64, failed: u64, skipped: u64) -> Counts {
         Counts {
@@ -83,5 +97,14 @@ mod tests {
         assert_eq!(go("    --- FAIL: TestTypes/event (0.31s)"), counts(0, 1, 0));
         assert_eq!(go("--- SKIP: TestFleet (0.00s)"), counts(0, 0, 1));
         assert_eq!(go("PASS"), Counts::default());
+    }
+
+    #[test]
+    fn the_line_of_a_file_of_recorded_answers() {
+        assert_eq!(golden("agent_tagger    11 of   12 pass"), counts(11, 1, 0));
+        assert_eq!(
+            golden("     3 of them differ by rule lru"),
+            Counts::default()
+        );
     }
 }

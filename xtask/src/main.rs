@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 mod bans;
 mod codegen;
 mod counts;
+mod fuzz;
 mod steps;
 mod test;
 
@@ -40,10 +41,10 @@ enum Command {
     },
     /// Feed strange bytes to every parser of a stranger's bytes
     Fuzz {
-        /// One target; all when none is named
-        target: Option<String>,
+        /// Targets; all when none is named
+        targets: Vec<String>,
         /// Seconds for each target
-        #[arg(long, default_value_t = 60)]
+        #[arg(long, default_value_t = 5)]
         seconds: u64,
     },
     /// Measure: load generator and side-by-side cases (`cargo xtask bench --help`)
@@ -78,7 +79,9 @@ fn main() -> Result<ExitCode> {
             let dir = std::path::absolute(dir)?;
             forward(cargo().args(test::GOLDEN).arg(dir).arg(test::EXCEPTIONS))
         }
-        Command::Fuzz { target, seconds } => forward(&mut test::fuzz(target.as_deref(), seconds)),
+        Command::Fuzz { targets, seconds } => {
+            fuzz::run(&root(), seconds, &targets).map(|()| ExitCode::SUCCESS)
+        }
         Command::Bench { args } => {
             // What is measured is the release build.
             let built = forward(cargo().args(["build", "--release", "-p", "logweir"]))?;

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::{bans, cargo, codegen, counts, steps::Steps};
+use crate::{bans, cargo, codegen, counts, fuzz, steps::Steps};
 
 /// Runs the recorded answers.
 pub(crate) const GOLDEN: [&str; 5] = ["run", "--quiet", "-p", "logweir-golden", "--"];
@@ -48,14 +48,15 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
             .env("LOGWEIR_BIN", &binary),
         counts::rust,
     );
-    steps.command(
+    steps.tests(
         "recorded answers",
         cargo()
             .args(GOLDEN)
             .arg(root.join("tests/golden"))
             .arg(EXCEPTIONS),
+        counts::golden,
     );
-    steps.command("fuzz targets", &mut fuzz(None, SMOKE_SECONDS));
+    steps.check("fuzz targets", || fuzz::run(root, SMOKE_SECONDS, &[]));
     go_tests(&mut steps, root, &binary);
     Ok(match steps.summary() {
         true => ExitCode::SUCCESS,

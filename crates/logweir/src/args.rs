@@ -60,7 +60,7 @@ pub(crate) enum Command {
     Gateway(OpenRoleArgs),
     /// The verbs for people.
     #[command(flatten)]
-    Verb(logweir_cli::Verb),
+    Verb(Box<logweir_cli::Verb>),
     /// Check or show the configuration
     Config(ConfigArgs),
     /// Print the version

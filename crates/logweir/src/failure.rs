@@ -27,9 +27,38 @@ impl Failure {
                 ExitCode::from(BAD_CONFIGURATION)
             }
             Self::Other(error) => {
-                console::err(&format!("logweir: {error:#}"));
+                console::err(&format!("logweir: {}", chain(error.as_ref())));
                 ExitCode::FAILURE
             }
         }
+    }
+}
+
+/// An error with its causes, each said once: some repeat their cause in their own words.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_cause_that_was_said_is_not_repeated() {
+        let error = anyhow::anyhow!("in use")
+            .context("cannot listen: in use")
+            .context("no door");
+        assert_eq!(
+            super::chain(error.as_ref()),
+            "no door: cannot listen: in use"
+        );
     }
 }

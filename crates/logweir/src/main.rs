@@ -51,7 +51,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Router(args) => start::role(Flags::role(Role::Router, args)),
         Command::Rlp(args) => start::role(Flags::role(Role::Rlp, args)),
         Command::Gateway(args) => start::role(Flags::open(Role::Gateway, args)),
-        Command::Verb(verb) => Ok(ExitCode::from(verbs(verb)?)),
+        Command::Verb(verb) => Ok(ExitCode::from(verbs(*verb)?)),
         Command::Config(args) => config_verbs::run(args.command),
         Command::Version => {
             console::out(concat!("logweir ", env!("CARGO_PKG_VERSION")));

@@ -113,7 +113,7 @@ async fn end(
     loop {
         tokio::select! {
             flushed = &mut finish => {
-                console::err(running.ledger().trim_end());
+                account(running);
                 return match flushed {
                     true => ExitCode::SUCCESS,
                     false => ExitCode::FAILURE,
@@ -123,13 +123,21 @@ async fn end(
                 Wish::Stop => {
                     shutdown.abort.cancel();
                     console::err("logweir: second signal, ending at once");
-                    console::err(running.ledger().trim_end());
+                    account(running);
                     return ExitCode::FAILURE;
                 }
                 Wish::Inspect => console::err(&inspect(running)),
                 Wish::Reload => {}
             }
         }
+    }
+}
+
+/// Prints the final ledger. A gateway keeps none.
+fn account(running: &Started) {
+    let ledger = running.ledger();
+    if !ledger.is_empty() {
+        console::err(ledger.trim_end());
     }
 }
 

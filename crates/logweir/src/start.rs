@@ -7,13 +7,14 @@ use std::{
 
 use anyhow::Context as _;
 use logweir_cli::locate::{self, CERTS_DIR};
-use logweir_serve::{all::RunConfig, settings::TlsFiles};
+use logweir_serve::{all::RunConfig, context::StartError, settings::TlsFiles};
 
 use crate::{
     announce,
     args::{OpenRoleArgs, RoleArgs, RunArgs},
     certificates,
     config::{
+        keys,
         load::{self, Loaded, Sources},
         problem::ConfigError,
         reload::{self, Reloader},
@@ -21,7 +22,7 @@ use crate::{
         validate,
     },
     data_dir::DataDir,
-    failure::Failure,
+    failure::{Failure, chain},
     logging::{self, Format},
     role::{Role, RoleConfig},
     serving::{self, Plan},
@@ -122,7 +123,7 @@ pub(crate) fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         Ok(())
     });
     data.remove_endpoints();
-    Ok(ended?)
+    Ok(ended.map_err(|error| name_key(Role::Run, error))?)
 }
 
 /// `logweir agent`, `router`, `rlp` or `gateway`.
@@ -137,7 +138,19 @@ pub(crate) fn role(flags: Flags) -> Result<ExitCode, Failure> {
         announce::role(role, running);
         Ok(())
     });
-    Ok(ended?)
+    Ok(ended.map_err(|error| name_key(role, error))?)
+}
+
+/// A door that cannot be bound is told with the key that moves it.
+fn name_key(role: Role, error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref() {
+        Some(StartError::Bind { door, .. }) => {
+            let key = validate::key_of_door(role, door);
+            let variable = keys::variable(&key);
+            anyhow::anyhow!("{} (key {key}, variable {variable})", chain(error.as_ref()))
+        }
+        _ => error,
+    }
 }
 
 /// `read` is what the sources say, which later readings are compared with;
@@ -185,19 +198,21 @@ fn role_config(role: Role, settings: &Settings) -> RoleConfig {
     }
 }
 
-/// TLS files that nobody named are those of the data directory.
+/// TLS files that nobody named are those of the data directory. In `run` the doors
+/// answer to every name that a peer's client may verify, so there it is one pair.
 fn with_certificates(role: Role, settings: &Settings, certs: &Path) -> Settings {
     let mut settings = settings.clone();
-    let server = TlsFiles {
-        cert: certs.join("server.crt"),
-        key: certs.join("server.key"),
+    let pair = |name: &str| TlsFiles {
+        cert: certs.join(format!("{name}.crt")),
+        key: certs.join(format!("{name}.key")),
         ca: certs.join("ca.crt"),
     };
-    let client = TlsFiles {
-        cert: certs.join("client.crt"),
-        key: certs.join("client.key"),
-        ca: certs.join("ca.crt"),
+    // `logweir certs` makes a pair for each role, `logweir run` one for all of them.
+    let server = |name: &str| match certs.join(format!("{name}.crt")).exists() {
+        true => pair(name),
+        false => pair("server"),
     };
+    let client = pair("client");
     let fill = |files: &mut TlsFiles, with: &TlsFiles| {
         if *files == TlsFiles::default() {
             files.clone_from(with);
@@ -205,21 +220,21 @@ fn with_certificates(role: Role, settings: &Settings, certs: &Path) -> Settings 
     };
     match role {
         Role::Run => {
-            fill(&mut settings.agent.tls, &server);
-            fill(&mut settings.router.tls, &server);
+            fill(&mut settings.agent.tls, &pair("server"));
+            fill(&mut settings.router.tls, &pair("server"));
         }
         Role::Agent => {
-            fill(&mut settings.agent.tls, &server);
+            fill(&mut settings.agent.tls, &server("metron"));
             if let Some(door) = &mut settings.agent.metrics {
-                fill(&mut door.tls, &server);
+                fill(&mut door.tls, &server("metron"));
             }
         }
-        Role::Router => fill(&mut settings.router.tls, &server),
-        Role::Rlp => fill(&mut settings.rlp.tls, &server),
+        Role::Router => fill(&mut settings.router.tls, &server("doppler")),
+        Role::Rlp => fill(&mut settings.rlp.tls, &server("reverselogproxy")),
         Role::Gateway => {
             fill(&mut settings.gateway.rlp_tls, &client);
             if let Some(door) = &mut settings.gateway.metrics {
-                fill(&mut door.tls, &server);
+                fill(&mut door.tls, &server("reverselogproxy"));
             }
         }
     }

@@ -30,23 +30,35 @@ that is refused is reported, and what is in force stays.
 pub(crate) fn page() -> String {
     let keys = Keys::of_settings();
     let mut page = String::from(HEAD);
-    let mut section = None;
-    for key in &keys.keys {
-        let table = table_of(&key.path);
-        if section != Some(table) {
-            section = Some(table);
-            heading(&mut page, table, &keys);
-        }
-        row(&mut page, key);
-        if let Kind::Tables(inner) = &key.kind {
-            for below in inner {
-                let mut below = below.clone();
-                below.path = format!("{}[].{}", key.path, below.path);
-                row(&mut page, &below);
+    for table in tables(&keys) {
+        heading(&mut page, table, &keys);
+        for key in keys.keys.iter().filter(|key| table_of(&key.path) == table) {
+            row(&mut page, key);
+            if let Kind::Tables(inner) = &key.kind {
+                for below in inner {
+                    let mut below = below.clone();
+                    below.path = format!("{}[].{}", key.path, below.path);
+                    row(&mut page, &below);
+                }
             }
         }
     }
     page
+}
+
+/// Every table once, each before the tables in it.
+fn tables(keys: &Keys) -> Vec<&str> {
+    let mut found = Vec::new();
+    for key in &keys.keys {
+        let table = table_of(&key.path);
+        let ends = table.match_indices('.').map(|(end, _)| end);
+        for table in ends.chain([table.len()]).map(|end| &table[..end]) {
+            if !found.contains(&table) {
+                found.push(table);
+            }
+        }
+    }
+    found
 }
 
 fn table_of(path: &str) -> &str {

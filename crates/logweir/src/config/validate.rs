@@ -137,6 +137,17 @@ fn doors(role: Role, settings: &Settings) -> Vec<Door> {
     doors
 }
 
+/// The key of a door that a role names in its errors.
+pub(crate) fn key_of_door(role: Role, door: &str) -> String {
+    match (role, door) {
+        (Role::Run, "udp") => "agent.udp".into(),
+        (Role::Run, door) => format!("run.{door}"),
+        (role, "udp" | "status") => format!("{}.{door}", role.name()),
+        (role, "metrics") => format!("{}.metrics.listen", role.name()),
+        (role, _) => format!("{}.listen", role.name()),
+    }
+}
+
 #[derive(Default)]
 struct Found {
     problems: Vec<(String, String)>,

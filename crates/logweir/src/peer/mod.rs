@@ -18,10 +18,11 @@ use std::{
     time::Duration,
 };
 
-use logweir_serve::settings::Live;
+use logweir_serve::{context::StartError, settings::Live};
 
 use crate::{
     console,
+    failure::chain,
     logging::{self, Format},
     role::RoleConfig,
     serving::{self, Plan},
@@ -132,7 +133,8 @@ pub(crate) fn play(name: Name, variables: &BTreeMap<String, String>) -> ExitCode
                 true => "",
                 false => refused,
             };
-            console::err(&format!("{}{refused}{error}", Format::Micros.prefix()));
+            // The peers set their own prefix once the environment is read.
+            console::err(&format!("{}{refused}{error}", Format::Seconds.prefix()));
             return ExitCode::FAILURE;
         }
     };
@@ -177,7 +179,11 @@ pub(crate) fn play(name: Name, variables: &BTreeMap<String, String>) -> ExitCode
         Ok(())
     });
     ended.unwrap_or_else(|error| {
-        console::err(&format!("{}{error:#}", format.prefix()));
+        let text = match error.downcast_ref() {
+            Some(StartError::Tls { source, .. }) => format!("{TLS}{}", chain(source)),
+            _ => chain(error.as_ref()),
+        };
+        console::err(&format!("{}{text}", format.prefix()));
         ExitCode::FAILURE
     })
 }
