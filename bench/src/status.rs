@@ -9,7 +9,7 @@ use tokio::{
 };
 
 /// Counter of envelopes lost, by cause, at every hop (`docs/metrics.md`).
-const DROPPED: &str = "logweir_dropped_total";
+const DROPPED: &str = "logweir_dropped";
 
 /// Envelopes that the processes on these ports count as dropped, all together. None
 /// when none of them has such a counter, as another implementation's have not.
@@ -53,9 +53,9 @@ mod tests {
     #[test]
     fn series_of_one_name_are_added() {
         let page = "# TYPE logweir_dropped counter\n\
-                    logweir_dropped_total{cause=\"queue_full\"} 3\n\
-                    logweir_dropped_total{cause=\"reader gone\"} 4\n\
-                    logweir_dropped_totally 100\n";
+                    logweir_dropped{cause=\"queue_full\"} 3\n\
+                    logweir_dropped{cause=\"reader gone\"} 4\n\
+                    logweir_dropped_bytes 100\n";
         assert_eq!(sum(page, DROPPED), Some(7));
         assert_eq!(sum("", DROPPED), None);
     }

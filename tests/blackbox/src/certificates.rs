@@ -43,13 +43,18 @@ impl Authority {
     pub fn create() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, "black-box authority");
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "black-box authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         let key = KeyPair::generate().expect("a key");
         let cert = params.self_signed(&key).expect("a certificate");
         fs::write(directory.path().join("ca.crt"), cert.pem()).expect("written");
-        Self { directory, issuer: Issuer::new(params, key) }
+        Self {
+            directory,
+            issuer: Issuer::new(params, key),
+        }
     }
 
     /// Its certificate.
@@ -67,11 +72,17 @@ impl Authority {
     /// # Panics
     /// When the system refuses.
     pub fn issue_into(&self, directory: &Path, name: &str, validity: Validity) -> Identity {
-        let names = [name.to_owned(), "localhost".to_owned(), "127.0.0.1".to_owned()];
+        let names = [
+            name.to_owned(),
+            "localhost".to_owned(),
+            "127.0.0.1".to_owned(),
+        ];
         let mut params = CertificateParams::new(names).expect("names");
         params.distinguished_name.push(DnType::CommonName, name);
-        params.extended_key_usages =
-            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.extended_key_usages = vec![
+            ExtendedKeyUsagePurpose::ServerAuth,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        ];
         if validity == Validity::Expired {
             params.not_before = date_time_ymd(2020, 1, 1);
             params.not_after = date_time_ymd(2021, 1, 1);

@@ -15,7 +15,10 @@ pub async fn get(address: &str, path: &str) -> (u16, String) {
     let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
     let answer = send(address, request.as_bytes()).await;
     let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
     (status.expect("a status"), body.to_owned())
 }
 

@@ -11,3 +11,4 @@ pub mod patience;
 pub mod process;
 pub mod stream;
 pub mod system;
+pub mod tls;

@@ -9,7 +9,9 @@ pub const SOON: Duration = Duration::from_secs(15);
 
 /// `base` times `LOGWEIR_TEST_PATIENCE`.
 pub fn patience(base: Duration) -> Duration {
-    let factor = env::var("LOGWEIR_TEST_PATIENCE").ok().and_then(|text| text.parse().ok());
+    let factor = env::var("LOGWEIR_TEST_PATIENCE")
+        .ok()
+        .and_then(|text| text.parse().ok());
     base.mul_f64(factor.unwrap_or(1.0_f64))
 }
 
@@ -17,16 +19,17 @@ pub fn patience(base: Duration) -> Duration {
 ///
 /// # Panics
 /// When the deadline passes.
-pub async fn eventually<T, F: Future<Output = Option<T>>>(
-    what: &str,
-    mut check: impl FnMut() -> F,
-) -> T {
+pub async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + patience(SOON);
     loop {
         if let Some(value) = check().await {
             return value;
         }
-        assert!(Instant::now() < deadline, "not within {:?}: {what}", patience(SOON));
+        assert!(
+            Instant::now() < deadline,
+            "not within {:?}: {what}",
+            patience(SOON)
+        );
         sleep(Duration::from_millis(5)).await;
     }
 }

@@ -54,7 +54,9 @@ pub fn role(links: &TempDir, name: &str, environment: &[(&str, String)]) -> Comm
         std::os::unix::fs::symlink(binary(), &link).expect("a link to the binary");
     }
     let mut command = Command::new(link);
-    command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
+    command
+        .env_clear()
+        .envs(environment.iter().map(|(name, value)| (name, value)));
     command
 }
 
@@ -84,9 +86,25 @@ impl Process {
             .expect("the binary starts");
         let (stdout, stderr) = (Lines::default(), Lines::default());
         let mut readers = Vec::new();
-        readers.extend(child.stdout.take().map(|pipe| collect(pipe, stdout.clone())));
-        readers.extend(child.stderr.take().map(|pipe| collect(pipe, stderr.clone())));
-        Self { stdin: child.stdin.take(), child, stdout, stderr, readers }
+        readers.extend(
+            child
+                .stdout
+                .take()
+                .map(|pipe| collect(pipe, stdout.clone())),
+        );
+        readers.extend(
+            child
+                .stderr
+                .take()
+                .map(|pipe| collect(pipe, stderr.clone())),
+        );
+        Self {
+            stdin: child.stdin.take(),
+            child,
+            stdout,
+            stderr,
+            readers,
+        }
     }
 
     /// Its process id.
@@ -112,7 +130,9 @@ impl Process {
     /// When it does not take it.
     pub async fn write(&mut self, text: &[u8]) {
         let stdin = self.stdin.as_mut().expect("standard input is open");
-        within("standard input is read", stdin.write_all(text)).await.expect("is written");
+        within("standard input is read", stdin.write_all(text))
+            .await
+            .expect("is written");
     }
 
     /// Closes its standard input.
@@ -146,7 +166,9 @@ impl Process {
     /// When the line has no port.
     pub async fn port(&self, door: &str) -> u16 {
         let line = self.says(&format!("{door} bound to: ")).await;
-        let port = line.rsplit_once(':').and_then(|(_, port)| port.trim().parse().ok());
+        let port = line
+            .rsplit_once(':')
+            .and_then(|(_, port)| port.trim().parse().ok());
         port.expect("a port at the end of the line")
     }
 
@@ -155,7 +177,9 @@ impl Process {
     /// # Panics
     /// When it does not end in time.
     pub async fn end(&mut self) -> ExitStatus {
-        let status = within("the process ends", self.child.wait()).await.expect("waited for");
+        let status = within("the process ends", self.child.wait())
+            .await
+            .expect("waited for");
         for reader in self.readers.drain(..) {
             within("its output ends", reader).await.expect("was read");
         }
@@ -173,6 +197,7 @@ impl Process {
 }
 
 impl Drop for Process {
+    #[allow(clippy::print_stdout)] // shown by the test runner, with the test that failed
     fn drop(&mut self) {
         if std::thread::panicking() {
             println!("standard error:\n{}", self.stderr().join("\n"));
@@ -187,8 +212,10 @@ fn lock(lines: &Lines) -> MutexGuard<'_, Vec<String>> {
 
 async fn wait_for(lines: &Lines, part: &str) -> String {
     let what = format!("a line with `{part}`");
-    eventually(&what, || async { lock(lines).iter().find(|line| line.contains(part)).cloned() })
-        .await
+    eventually(&what, async || {
+        lock(lines).iter().find(|line| line.contains(part)).cloned()
+    })
+    .await
 }
 
 fn collect(pipe: impl AsyncRead + Unpin + Send + 'static, into: Lines) -> JoinHandle<()> {

@@ -1,0 +1,44 @@
+//! A TLS handshake by rustls alone: our own client refuses to load what these tests show
+//! to a server.
+
+use std::{path::Path, sync::Arc};
+
+use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, version::TLS13};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
+use tokio::{io::AsyncReadExt, net::TcpStream};
+use tokio_rustls::TlsConnector;
+
+use crate::{certificates::Identity, patience::within};
+
+/// Shows `identity` to the server at `address`. None if it is taken, which shows in the
+/// server's first bytes (HTTP/2 settings); else why not.
+///
+/// # Panics
+/// When the identity is unreadable or there is no connection.
+pub async fn refusal(address: &str, name: &str, ca: &Path, identity: &Identity) -> Option<String> {
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_file(ca).expect("an authority"))
+        .expect("is added");
+    let chain = vec![CertificateDer::from_pem_file(&identity.cert).expect("a certificate")];
+    let key = PrivateKeyDer::from_pem_file(&identity.key).expect("a key");
+    let mut config = ClientConfig::builder_with_provider(aws_lc_rs::default_provider().into())
+        .with_protocol_versions(&[&TLS13])
+        .expect("TLS 1.3")
+        .with_root_certificates(roots)
+        .with_client_auth_cert(chain, key)
+        .expect("an identity");
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let name = ServerName::try_from(name.to_owned()).expect("a name");
+    let tcp = TcpStream::connect(address).await.expect("a connection");
+    let attempt = async {
+        let mut stream = TlsConnector::from(Arc::new(config))
+            .connect(name, tcp)
+            .await?;
+        stream.read_u8().await
+    };
+    within("an answer to the handshake", attempt)
+        .await
+        .err()
+        .map(|error| error.to_string())
+}
