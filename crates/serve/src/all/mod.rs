@@ -4,7 +4,7 @@ mod config;
 
 use std::sync::Arc;
 
-use logweir_net::{listen::HttpSettings, tls::Alpn};
+use logweir_net::tls::Alpn;
 use logweir_route::Exchange;
 
 pub use config::RunConfig;
@@ -92,7 +92,7 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
         access: MetricsAccess::of_door(config.http, Some(authorizer)),
     };
     let front = Front::new(Some(gateway), Some(pages), AccessLog::Tracing);
-    let settings = HttpSettings::http();
+    let settings = Front::http_settings();
     doors::http("http", config.http, https, settings, front, context, &mut started).await?;
 
     let router = Identity { source_id: "doppler", origin: "loggregator.doppler" };

@@ -52,7 +52,7 @@ pub enum AuthError {
         /// Path of the section.
         key: &'static str,
         /// What is wrong with them.
-        source: TlsError,
+        source: Box<TlsError>,
     },
 }
 

@@ -65,7 +65,10 @@ pub(super) fn certificates(
         .map(|files| (files.cert.as_path(), files.key.as_path()));
     ClientTls::load(ca, identity, verify, &[], Alpn::HttpAll)
         .map(Some)
-        .map_err(|source| AuthError::Tls { key, source })
+        .map_err(|source| AuthError::Tls {
+            key,
+            source: Box::new(source),
+        })
 }
 
 /// A client with the peers' patience: 10 s for a connection, 20 s for an answer.

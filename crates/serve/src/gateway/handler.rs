@@ -58,7 +58,8 @@ impl Drop for Seat {
 }
 
 impl Gateway {
-    /// Streams end once `stop` is cancelled and what has arrived is written.
+    /// Streams of a remote upstream end once `stop` is cancelled and what has arrived is
+    /// written; those of this process's exchange when it ends, for it flushes first.
     pub fn new(
         upstream: Upstream,
         authorizer: Arc<Authorizer>,
@@ -115,7 +116,10 @@ impl Gateway {
         let opened = inner.upstream.open(wanted).await;
         let batches = opened.map_err(|status| ReadError::from_upstream(&status))?;
         let (first, batches) = settled(batches).await?;
-        let stop = inner.stop.clone();
+        let stop = match inner.upstream {
+            Upstream::Remote(_) => inner.stop.clone(),
+            Upstream::Local(_) => CancellationToken::new(),
+        };
         Ok(Events::new(
             first,
             batches,

@@ -1,9 +1,8 @@
 //! The gateway as a role of its own, and what guards any door with its pages.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use logweir_net::{
-    listen::HttpSettings,
     resolve::Resolver,
     tls::{Alpn, ClientAuth, ServerTls, TlsPaths},
 };
@@ -16,9 +15,6 @@ use crate::{
     front::{AccessLog, Front, Readiness},
     metrics::Registry,
 };
-
-/// A client gets this long for the header of a request.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Starts a gateway. Its doors are bound when this returns: `http`, and `metrics` and
 /// `status` where the settings ask for them.
@@ -68,10 +64,7 @@ pub async fn start(config: GatewayConfig, context: &ServeContext) -> Result<Star
         AccessLog::Tracing
     };
     let front = Front::new(Some(gateway), None, log);
-    let settings = HttpSettings {
-        header_read_timeout: HEADER_TIMEOUT,
-        ..HttpSettings::http()
-    };
+    let settings = Front::http_settings();
     doors::http(
         "http",
         config.listen,

@@ -58,10 +58,10 @@ pub(crate) struct Door {
 }
 
 impl Door {
+    /// Before a stub over gRPC.
     pub(crate) async fn open(reply: Reply, setup: Setup) -> Self {
         let (stub_shutdown, shutdown) = (Shutdown::new(), Shutdown::new());
         let (stub, stub_addr) = StubRlp::start(ANY_PORT, reply, &stub_shutdown).await;
-        let registry = Registry::new();
         let readiness = Readiness::new();
         let name = "reverselogproxy".to_owned();
         let remote = RemoteRlp::start(
@@ -71,35 +71,8 @@ impl Door {
             readiness.part("reverse log proxy"),
             &shutdown,
         );
-        let listener = listen::bind(ANY_PORT).await.unwrap();
-        let addr = listener.local_addr().unwrap();
-        let seen = if setup.network {
-            SocketAddr::from(([10, 0, 0, 1], 8088))
-        } else {
-            addr
-        };
-        let authorizer = Arc::new(Authorizer::new(&setup.auth, seen, false, &registry).unwrap());
-        let gateway = Gateway::new(
-            Upstream::Remote(remote),
-            authorizer.clone(),
-            setup.stream,
-            &registry,
-            shutdown.stop.clone(),
-        );
-        let status = StatusPages {
-            readiness: readiness.clone(),
-            registries: vec![("gateway", registry.clone())],
-            access: MetricsAccess::of_door(seen, Some(authorizer)),
-        };
-        let front = Front::new(Some(gateway), Some(status), setup.access_log);
-        let settings = Front::http_settings();
-        tokio::spawn(listen::serve(
-            listener,
-            None,
-            settings,
-            front,
-            shutdown.clone(),
-        ));
+        let upstream = Upstream::Remote(remote);
+        let (addr, registry) = serve(upstream, setup, &readiness, &shutdown).await;
         Self {
             addr,
             stub,
@@ -122,6 +95,41 @@ impl Door {
             None => 0.0,
         }
     }
+}
+
+/// Serves a gateway on port 0: its address and its metrics.
+pub(crate) async fn serve(
+    upstream: Upstream,
+    setup: Setup,
+    readiness: &Readiness,
+    shutdown: &Shutdown,
+) -> (SocketAddr, Registry) {
+    let registry = Registry::new();
+    let listener = listen::bind(ANY_PORT).await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let seen = if setup.network {
+        SocketAddr::from(([10, 0, 0, 1], 8088))
+    } else {
+        addr
+    };
+    let authorizer = Arc::new(Authorizer::new(&setup.auth, seen, false, &registry).unwrap());
+    let stop = shutdown.stop.clone();
+    let gateway = Gateway::new(upstream, authorizer.clone(), setup.stream, &registry, stop);
+    let status = StatusPages {
+        readiness: readiness.clone(),
+        registries: vec![("gateway", registry.clone())],
+        access: MetricsAccess::of_door(seen, Some(authorizer)),
+    };
+    let front = Front::new(Some(gateway), Some(status), setup.access_log);
+    let settings = Front::http_settings();
+    tokio::spawn(listen::serve(
+        listener,
+        None,
+        settings,
+        front,
+        shutdown.clone(),
+    ));
+    (addr, registry)
 }
 
 /// Settings of streams that beat and close quickly.

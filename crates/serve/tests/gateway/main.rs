@@ -3,6 +3,7 @@
 mod client;
 mod door;
 mod golden;
+mod local;
 mod refusals;
 mod status;
 mod streams;

@@ -4,12 +4,16 @@ use logweir_serve::{
     auth::{AuthConfig, LocalToken},
     front::AccessLog,
 };
-use tokio::io::AsyncReadExt;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
 use tokio_util::task::TaskTracker;
 use tonic::Status;
 
 use crate::{
-    client::Client,
+    client::{Client, PATIENCE},
     door::{Door, Setup},
     stub_rlp::{Reply, log},
 };
@@ -152,6 +156,19 @@ async fn other_paths_are_not_found_or_cleaned() {
         let page = "<a href=\"/v2/read?log&amp;a=b\">Moved Permanently</a>.\n\n";
         assert_eq!(answer.rest().await, page);
     }
+}
+
+#[tokio::test]
+async fn a_client_that_stalls_in_a_header_is_let_go() {
+    let door = Door::open(Reply::Batches(vec![]), Setup::default()).await;
+    let mut connection = TcpStream::connect(door.addr).await.unwrap();
+    connection
+        .write_all(b"GET /v2/read?log HTTP/1.1\r\nHost: ")
+        .await
+        .unwrap();
+    let mut answer = Vec::new();
+    let end = timeout(PATIENCE, connection.read_to_end(&mut answer)).await;
+    end.expect("the connection stays open").unwrap();
 }
 
 #[tokio::test]

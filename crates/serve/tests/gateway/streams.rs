@@ -54,10 +54,18 @@ async fn a_stream_is_closed_with_an_event_after_its_time() {
 }
 
 #[tokio::test]
-async fn a_batch_arrives_before_the_next_heartbeat() {
-    let door = Door::open(Reply::Open(vec![log("hi")]), Setup::default()).await;
+async fn a_reader_that_leaves_ends_its_stream() {
+    let setup = Setup {
+        stream: stream(500, 60_000),
+        ..Setup::default()
+    };
+    let door = Door::open(Reply::Open(vec![log("hi")]), setup).await;
     let mut answer = door.get("/v2/read?log").await;
-    assert_eq!(answer.until("\n\n").await, EVENT);
+    assert_eq!(
+        answer.until("\n\n").await,
+        EVENT,
+        "the batch comes before a heartbeat"
+    );
     assert!(door.counted("logweir_gateway_streams", &[]) == 1.0);
     drop(answer);
     eventually("the end of the stream", || {
@@ -104,7 +112,7 @@ async fn a_slow_reader_holds_back_the_reverse_log_proxy() {
 async fn too_many_streams_are_refused_until_one_ends() {
     let config = StreamConfig {
         max_streams: 1,
-        ..StreamConfig::default()
+        ..stream(500, 60_000)
     };
     let setup = Setup {
         stream: config,
