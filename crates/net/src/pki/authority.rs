@@ -108,7 +108,10 @@ impl Authority {
             }
             (false, false) => {}
         }
-        let authority = Self::create("logweir CA", CA_LIFE)?;
+        // A name of its own: one authority in the place of another is then reported as
+        // an unknown issuer, not as a bad signature.
+        let name = format!("logweir CA {:08x}", fastrand::u32(..));
+        let authority = Self::create(&name, CA_LIFE)?;
         write_pair(&authority.pair, &cert, &key)?;
         Ok(authority)
     }
