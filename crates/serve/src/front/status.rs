@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     auth::Authorizer,
-    metrics::{self, Registry},
+    metrics::{self, Registry, Snapshot},
 };
 
 /// Who sees the metrics. They name source ids, so they are a tenant's business.
@@ -96,14 +96,26 @@ impl StatusPages {
                 .insert(header::WWW_AUTHENTICATE, bearer);
             return response;
         }
-        let snapshots: Vec<_> = self
-            .registries
-            .iter()
-            .map(|(role, registry)| (*role, registry.snapshot()))
-            .collect();
+        let roles = self.registries.iter();
+        let roles = roles.map(|(role, registry)| (*role, registry.snapshot()));
+        let snapshots: Vec<_> = roles.chain([("", build_info())]).collect();
         let mut response = Response::new(body::full(metrics::text(&snapshots)));
         let text = HeaderValue::from_static(metrics::CONTENT_TYPE);
         response.headers_mut().insert(header::CONTENT_TYPE, text);
         response
     }
+}
+
+/// Which build this is, as a series whose value means nothing.
+fn build_info() -> Snapshot {
+    let mut snapshot = Snapshot::default();
+    let version = [("version", env!("CARGO_PKG_VERSION"))];
+    snapshot.gauge(
+        "logweir_build_info",
+        "The version that runs.",
+        "",
+        &version,
+        1.0,
+    );
+    snapshot
 }

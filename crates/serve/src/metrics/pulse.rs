@@ -6,9 +6,9 @@ use logweir_proto::v2;
 
 use super::snapshot::{Labels, Snapshot, Value};
 
-/// Families that are only scraped: one series per source would flood the stream
+/// The family that is only scraped: one series per source would flood the stream
 /// that they describe.
-const SCRAPE_ONLY: [&str; 2] = ["logweir_source_dropped", "logweir_build_info"];
+const SCRAPE_ONLY: &str = "logweir_source_dropped";
 
 /// Makes the envelopes of one role and remembers what its agent has been told.
 ///
@@ -39,7 +39,7 @@ impl Pulse {
     pub fn envelopes(&self, snapshot: &Snapshot, now: i64) -> Vec<v2::Envelope> {
         let mut envelopes = Vec::new();
         for (name, family) in &snapshot.families {
-            if SCRAPE_ONLY.contains(&name.as_str()) {
+            if name == SCRAPE_ONLY {
                 continue;
             }
             for (labels, value) in &family.series {

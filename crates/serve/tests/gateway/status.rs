@@ -53,6 +53,11 @@ async fn metrics_are_open_on_loopback() {
         page.contains("\nlogweir_gateway_streams{role=\"gateway\"} 0\n"),
         "{page}"
     );
+    let build = format!(
+        "\nlogweir_build_info{{version=\"{}\"}} 1\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    assert!(page.contains(&build), "{page}");
     assert!(
         page.contains("\nLastUAALatency{role=\"gateway\"} 0\n"),
         "{page}"
