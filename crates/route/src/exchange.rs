@@ -332,6 +332,15 @@ pub struct Feeder {
 }
 
 impl Feeder {
+    /// Another handle on the same queue, for another stream that fills it.
+    pub fn another(&self) -> Self {
+        Self {
+            exchange: Arc::clone(&self.exchange),
+            queue: Arc::clone(&self.queue),
+            spans: Vec::new(),
+        }
+    }
+
     /// Checks a batch as [`Publisher::publish`] does and queues all of it.
     pub fn feed(&mut self, batch: Bytes) -> Admitted {
         let bytes = batch.len();

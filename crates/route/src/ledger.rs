@@ -6,6 +6,8 @@ use logweir_proto::{frames::frames, peek::peek};
 
 use hashbrown::HashMap;
 
+use crate::notice;
+
 /// Why an envelope did not reach whoever wanted it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Cause {
@@ -144,9 +146,12 @@ impl Loss {
         }
     }
 
-    /// Counts every envelope of a run of frames under its source.
+    /// Counts every envelope of a run of frames under its source. A notice counts
+    /// for what it spoke of.
     pub fn record_frames(&mut self, cause: Cause, run: &[u8]) {
-        for_each_source(run, |source| self.record(cause, source, 1));
+        for_each_envelope(run, |source, envelope| {
+            self.record(cause, source, notice::speaks_of(envelope).unwrap_or(1));
+        });
     }
 
     /// All envelopes lost.
@@ -173,10 +178,11 @@ pub fn causes(counts: &ByCause) -> impl Iterator<Item = (Cause, u64)> + '_ {
         .filter(|(_, count)| *count > 0)
 }
 
-/// Calls `visit` with the source id of each envelope of a run of frames.
-fn for_each_source(run: &[u8], mut visit: impl FnMut(&str)) {
+/// Calls `visit` with the source id and the bytes of each envelope of a run of frames.
+fn for_each_envelope(run: &[u8], mut visit: impl FnMut(&str, &[u8])) {
     for frame in frames(run).flatten() {
-        visit(peek(frame.envelope).map_or("", |envelope| envelope.source_id));
+        let source = peek(frame.envelope).map_or("", |envelope| envelope.source_id);
+        visit(source, frame.envelope);
     }
 }
 
@@ -202,7 +208,7 @@ impl LossTotals {
 
     /// Counts every envelope of a run of frames under its source.
     pub fn record_frames(&mut self, cause: Cause, run: &[u8]) {
-        for_each_source(run, |source| self.record(cause, source, 1));
+        for_each_envelope(run, |source, _| self.record(cause, source, 1));
     }
 
     fn add(&mut self, source: &str, counts: &ByCause) {

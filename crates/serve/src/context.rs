@@ -60,7 +60,10 @@ pub struct Started {
 
 impl Started {
     pub(crate) fn new() -> Self {
-        Self { doors: Vec::new(), exchanges: Vec::new() }
+        Self {
+            doors: Vec::new(),
+            exchanges: Vec::new(),
+        }
     }
 
     pub(crate) fn door(&mut self, name: &'static str, address: SocketAddr) {
@@ -73,7 +76,10 @@ impl Started {
 
     /// The bound address of a door.
     pub fn address(&self, door: &str) -> Option<SocketAddr> {
-        self.doors.iter().find(|(name, _)| *name == door).map(|(_, address)| *address)
+        self.doors
+            .iter()
+            .find(|(name, _)| *name == door)
+            .map(|(_, address)| *address)
     }
 
     /// Every door with its bound address.

@@ -25,8 +25,11 @@ pub(crate) fn server_tls(
     suites: &[String],
     alpn: Alpn,
 ) -> Result<ServerTls, StartError> {
-    let paths =
-        TlsPaths { cert: files.cert.clone(), key: files.key.clone(), ca: files.ca.clone() };
+    let paths = TlsPaths {
+        cert: files.cert.clone(),
+        key: files.key.clone(),
+        ca: files.ca.clone(),
+    };
     ServerTls::load(&paths, ClientAuth::Required, suites, alpn)
         .map_err(|source| StartError::Tls { part, source })
 }
@@ -50,7 +53,8 @@ pub(crate) fn dialer(tls: &ClientTls, name: &str) -> Dialer {
 /// Reads the addresses of another role.
 pub(crate) fn targets(key: &str, names: &[String]) -> Result<Vec<Target>, StartError> {
     let parse = |name: &String| {
-        name.parse::<Target>().map_err(|error| StartError::Setting(format!("{key}: {error}")))
+        name.parse::<Target>()
+            .map_err(|error| StartError::Setting(format!("{key}: {error}")))
     };
     names.iter().map(parse).collect()
 }
@@ -119,19 +123,41 @@ pub(crate) async fn status(
 ) -> Result<(), StartError> {
     let front = |access| {
         let registries = vec![("", registry.clone())];
-        let pages = StatusPages { readiness: readiness.clone(), registries, access };
+        let pages = StatusPages {
+            readiness: readiness.clone(),
+            registries,
+            access,
+        };
         Front::new(None, Some(pages), AccessLog::Off)
     };
     if let Some(address) = page {
         let front = front(MetricsAccess::of_door(address, None));
-        http("status", address, None, HttpSettings::http(), front, context, started).await?;
+        http(
+            "status",
+            address,
+            None,
+            HttpSettings::http(),
+            front,
+            context,
+            started,
+        )
+        .await?;
     }
     if let Some(door) = metrics {
         let tls = server_tls("the metrics door", &door.tls, &[], Alpn::HttpAll)?;
         context.watch_tls(vec![tls.clone()], Vec::new());
         let front = front(MetricsAccess::Open);
         let settings = HttpSettings::http();
-        http("metrics", door.listen, Some(tls), settings, front, context, started).await?;
+        http(
+            "metrics",
+            door.listen,
+            Some(tls),
+            settings,
+            front,
+            context,
+            started,
+        )
+        .await?;
     }
     Ok(())
 }

@@ -37,8 +37,11 @@ pub(crate) struct Identity {
 
 impl Identity {
     fn pulse(&self, config: &SelfMetricsConfig) -> Pulse {
-        let source_id =
-            if config.source_id.is_empty() { self.source_id } else { &config.source_id };
+        let source_id = if config.source_id.is_empty() {
+            self.source_id
+        } else {
+            &config.source_id
+        };
         Pulse::new(source_id, self.origin)
     }
 }
@@ -70,14 +73,21 @@ pub(crate) fn start(
     let stop = context.shutdown.stop.clone();
     context.shutdown.tracker.spawn(async move {
         let send = async |batch: Bytes| -> Result<(), String> {
-            let addresses =
-                resolver.resolve(&target).await.map_err(|error| error.to_string())?;
+            let addresses = resolver
+                .resolve(&target)
+                .await
+                .map_err(|error| error.to_string())?;
             let address = addresses.first().ok_or("the agent's name has no address")?;
-            let connection =
-                dialer.connect(*address).await.map_err(|error| error.to_string())?;
+            let connection = dialer
+                .connect(*address)
+                .await
+                .map_err(|error| error.to_string())?;
             let body = grpc::request_body(stream::iter([Ok::<_, Status>(batch)]));
             let request = grpc::request(service::BATCH_SENDER, &target.to_string(), body);
-            let answer = connection.send(request).await.map_err(|error| error.to_string())?;
+            let answer = connection
+                .send(request)
+                .await
+                .map_err(|error| error.to_string())?;
             // A peer's agent answers a half-closed stream with an `EOF` status: the
             // batch has been taken all the same.
             drop(answer);

@@ -31,10 +31,12 @@ pub struct AgentConfig {
     pub tags: BTreeMap<String, String>,
     /// Discard log envelopes, keep metrics.
     pub drop_logs: bool,
-    /// Routers, in order of preference: `host:port` (every address of the name),
-    /// or `srv:NAME` (every target of a DNS SRV record). The first that resolves
-    /// and answers is used.
+    /// Routers to spread over: `host:port` (every address of the name), or
+    /// `srv:NAME` (every target of a DNS SRV record).
     pub routers: Vec<String>,
+    /// Routers to use as long as one of them answers, such as those of the same
+    /// zone. Written as `routers` are.
+    pub preferred_routers: Vec<String>,
     /// Name that a router's certificate must carry.
     pub router_name: String,
     /// Connections to routers, each with one stream.
@@ -72,6 +74,7 @@ impl Default for AgentConfig {
             tags: BTreeMap::new(),
             drop_logs: false,
             routers: Vec::new(),
+            preferred_routers: Vec::new(),
             router_name: "doppler".into(),
             connections: 5,
             resolve_interval: Duration::from_secs(10),

@@ -55,7 +55,10 @@ impl Lanes {
     /// A lane's stream is open: it takes chunks from now on.
     pub(super) fn open(&self, lane: usize) {
         let mut inner = self.lock();
-        inner.lanes[lane] = Lane { open: true, ..Lane::default() };
+        inner.lanes[lane] = Lane {
+            open: true,
+            ..Lane::default()
+        };
         wake(inner.dispatcher.take(), inner);
     }
 
@@ -65,7 +68,9 @@ impl Lanes {
         let old = std::mem::take(&mut inner.lanes[lane]);
         inner.returned.extend(old.slot.map(|(chunk, _)| chunk));
         wake(inner.dispatcher.take(), inner);
-        Leftover { in_doubt: old.in_doubt.map(|(chunk, _)| chunk) }
+        Leftover {
+            in_doubt: old.in_doubt.map(|(chunk, _)| chunk),
+        }
     }
 
     /// Lets a lane's stream end once it has taken what waits for it.
@@ -85,9 +90,15 @@ impl Lanes {
     pub(super) fn waiting(&self) -> (u64, u64) {
         let inner = self.lock();
         let slots = inner.lanes.iter().filter_map(|lane| lane.slot.as_ref());
-        slots.map(|(chunk, _)| chunk).chain(&inner.returned).fold((0, 0), |sum, chunk| {
-            (sum.0 + u64::from(chunk.envelopes), sum.1 + chunk.frames.len() as u64)
-        })
+        slots
+            .map(|(chunk, _)| chunk)
+            .chain(&inner.returned)
+            .fold((0, 0), |sum, chunk| {
+                (
+                    sum.0 + u64::from(chunk.envelopes),
+                    sum.1 + chunk.frames.len() as u64,
+                )
+            })
     }
 
     /// Whether a lane has had a chunk for longer than `limit` without its
@@ -174,7 +185,11 @@ mod tests {
     use super::*;
 
     fn chunk(number: u8) -> Chunk {
-        Chunk { frames: Bytes::from(vec![number]), envelopes: 1, deprecated_tags: false }
+        Chunk {
+            frames: Bytes::from(vec![number]),
+            envelopes: 1,
+            deprecated_tags: false,
+        }
     }
 
     fn take(lanes: &Lanes, lane: usize) -> Option<u8> {
@@ -185,7 +200,9 @@ mod tests {
     }
 
     fn room(lanes: &Lanes) -> bool {
-        lanes.poll_room(&mut Context::from_waker(Waker::noop())).is_ready()
+        lanes
+            .poll_room(&mut Context::from_waker(Waker::noop()))
+            .is_ready()
     }
 
     #[test]
@@ -218,7 +235,9 @@ mod tests {
         assert_eq!(lanes.waiting(), (1, 1));
         lanes.open(0);
         let context = &mut Context::from_waker(Waker::noop());
-        let Poll::Ready(Some(back)) = lanes.poll_room(context) else { panic!("not given back") };
+        let Poll::Ready(Some(back)) = lanes.poll_room(context) else {
+            panic!("not given back")
+        };
         assert_eq!(back.frames[0], 2);
     }
 

@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
@@ -36,11 +36,12 @@ const HAND_OVER: Duration = Duration::from_secs(10);
 
 /// How routers are found, and when connections are replaced.
 pub(super) struct LinksOptions {
-    /// Routers in order of preference.
-    pub(super) targets: Vec<Target>,
+    /// Routers that are preferred, then all others.
+    pub(super) tiers: [Vec<Target>; 2],
     /// Connections, each with one stream.
     pub(super) connections: usize,
-    /// How often a connection checks that its router still exists.
+    /// How often a connection checks that its router still exists and carries no
+    /// more than its share.
     pub(super) resolve_interval: Duration,
     /// A connection that takes nothing for this long is replaced.
     pub(super) stall_timeout: Duration,
@@ -55,6 +56,8 @@ pub(super) struct Links {
     options: LinksOptions,
     lanes: Arc<Lanes>,
     queue: Arc<Subscription>,
+    /// Where each lane leads.
+    leads: Mutex<Vec<Option<SocketAddr>>>,
     shutdown: Shutdown,
 }
 
@@ -70,6 +73,7 @@ impl Links {
             dialer,
             resolver,
             lanes: Lanes::new(options.connections.max(1)),
+            leads: Mutex::new(vec![None; options.connections.max(1)]),
             options,
             queue: Arc::new(queue),
             shutdown: shutdown.clone(),
@@ -77,11 +81,15 @@ impl Links {
         for lane in 0..links.options.connections.max(1) {
             let task = Arc::clone(&links);
             let abort = shutdown.abort.clone();
-            shutdown.tracker.spawn(async move { abort.run_until_cancelled(task.run(lane)).await });
+            shutdown
+                .tracker
+                .spawn(async move { abort.run_until_cancelled(task.run(lane)).await });
         }
         let task = Arc::clone(&links);
         let abort = shutdown.abort.clone();
-        shutdown.tracker.spawn(async move { abort.run_until_cancelled(task.dispatch()).await });
+        shutdown
+            .tracker
+            .spawn(async move { abort.run_until_cancelled(task.dispatch()).await });
         links
     }
 
@@ -104,9 +112,16 @@ impl Links {
                 self.lanes.put(chunk);
                 continue;
             }
-            let Some(taken) = self.queue.take().await else { break };
+            let Some(taken) = self.queue.take().await else {
+                break;
+            };
             if let Some(loss) = taken.loss {
-                self.lanes.put(notice::chunk(&loss, notice::Form::Log, "agent", unix_nanos()));
+                self.lanes.put(notice::chunk(
+                    &loss,
+                    notice::Form::Log,
+                    "agent",
+                    unix_nanos(),
+                ));
             }
             if let Some(chunk) = taken.chunk {
                 self.lanes.put(chunk);
@@ -120,39 +135,52 @@ impl Links {
     /// Keeps one lane connected.
     async fn run(&self, lane: usize) {
         let mut wait = Backoff::new(RETRY.0, RETRY.1);
+        let mut next = None;
         loop {
-            match self.connect().await {
-                Ok((address, connection)) => {
+            let connection = match next.take() {
+                Some(connection) => Ok(connection),
+                None => self.connect().await,
+            };
+            match connection {
+                Ok(connection) => {
+                    let address = connection.addr();
                     // The peer's words: operators look for them.
                     tracing::info!("successfully established a stream to doppler {address}");
-                    if self.stream(lane, address, &connection).await {
+                    self.leads()[lane] = Some(address);
+                    let end = self.stream(lane, &connection).await;
+                    self.leads()[lane] = None;
+                    if end.carried {
                         wait.reset();
                     }
+                    next = end.next;
                 }
                 Err(error) => tracing::debug!("no connection to a router: {error}"),
             }
             if self.shutdown.stop.is_cancelled() && self.queue.stats().queued == 0 {
                 return;
             }
-            tokio::time::sleep(wait.next()).await;
+            if next.is_none() {
+                tokio::time::sleep(wait.next()).await;
+            }
         }
     }
 
-    /// Connects to one address of the first target that resolves and answers.
-    async fn connect(&self) -> Result<(SocketAddr, H2), String> {
+    /// Connects to the router with the fewest lanes of the first tier that answers.
+    async fn connect(&self) -> Result<H2, String> {
         let mut reasons = Vec::new();
-        for target in &self.options.targets {
-            let mut addresses = match self.resolver.resolve(target).await {
-                Ok(addresses) => addresses,
-                Err(error) => {
-                    reasons.push(error.to_string());
-                    continue;
+        for tier in &self.options.tiers {
+            let mut addresses = Vec::new();
+            for target in tier {
+                match self.resolver.resolve(target).await {
+                    Ok(found) => addresses.extend(found),
+                    Err(error) => reasons.push(error.to_string()),
                 }
-            };
+            }
             fastrand::shuffle(&mut addresses);
+            addresses.sort_by_key(|address| self.lanes_to(*address));
             for address in addresses {
                 match self.dialer.connect(address).await {
-                    Ok(connection) => return Ok((address, connection)),
+                    Ok(connection) => return Ok(connection),
                     Err(error) => reasons.push(error.to_string()),
                 }
             }
@@ -160,35 +188,70 @@ impl Links {
         Err(reasons.join("; "))
     }
 
-    /// Whether the targets still name this address. If they cannot be looked up,
-    /// they do: a broken DNS must not cut streams that work.
-    async fn still_named(&self, address: SocketAddr) -> bool {
-        let mut all = Vec::new();
-        for target in &self.options.targets {
+    /// Where a lane that leads to `address` should lead instead, if anywhere: its
+    /// router has left the list, or another one has fewer lanes.
+    async fn better_than(&self, address: SocketAddr) -> Better {
+        let mut found = Vec::new();
+        for target in self.options.tiers.iter().flatten() {
             match self.resolver.resolve(target).await {
-                Ok(addresses) => all.extend(addresses),
-                Err(_) => return true,
+                Ok(addresses) => found.extend(addresses),
+                // A broken DNS must not cut streams that work.
+                Err(_) => return Better::Stay,
             }
         }
-        all.contains(&address)
+        if !found.contains(&address) {
+            return Better::Leave;
+        }
+        // Between the tiers nothing is evened out.
+        if !self.options.tiers[0].is_empty() {
+            return Better::Stay;
+        }
+        let own = self.lanes_to(address);
+        let emptier = found
+            .into_iter()
+            .filter(|other| self.lanes_to(*other) + 1 < own);
+        let Some(emptiest) = emptier.min_by_key(|other| self.lanes_to(*other)) else {
+            return Better::Stay;
+        };
+        // Only to a router that answers: the stream moves when the new one stands.
+        match self.dialer.connect(emptiest).await {
+            Ok(connection) => Better::Move(connection),
+            Err(_) => Better::Stay,
+        }
+    }
+
+    fn lanes_to(&self, address: SocketAddr) -> usize {
+        self.leads()
+            .iter()
+            .filter(|lead| **lead == Some(address))
+            .count()
+    }
+
+    fn leads(&self) -> MutexGuard<'_, Vec<Option<SocketAddr>>> {
+        self.leads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs the one stream of a connection until it ends, stalls, or is to be
-    /// replaced. Whether it carried anything.
-    async fn stream(&self, lane: usize, address: SocketAddr, connection: &H2) -> bool {
+    /// replaced.
+    async fn stream(&self, lane: usize, connection: &H2) -> Ended {
+        let address = connection.addr();
         self.lanes.open(lane);
         let sent = Arc::new(AtomicU64::new(0));
-        let source = LaneStream { lanes: Arc::clone(&self.lanes), lane, sent: Arc::clone(&sent) };
+        let source = LaneStream {
+            lanes: Arc::clone(&self.lanes),
+            lane,
+            sent: Arc::clone(&sent),
+        };
         let request = grpc::request(
             service::BATCH_SENDER,
-            &address.to_string(),
+            connection.authority(),
             grpc::request_body(source),
         );
         let mut response = std::pin::pin!(connection.send(request));
         let mut check = tokio::time::interval(Duration::from_millis(500));
-        let mut look_up = tokio::time::interval(self.options.resolve_interval);
-        look_up.reset();
+        let mut look_up = Box::pin(tokio::time::sleep(self.until_look_up()));
         let mut ending = None;
+        let mut next = None;
         loop {
             tokio::select! {
                 answer = &mut response => {
@@ -210,12 +273,23 @@ impl Links {
                         break;
                     }
                 }
-                _ = look_up.tick(), if ending.is_none() => {
-                    if !self.still_named(address).await {
-                        tracing::info!("the router {address} has left the list, moving on");
-                        self.lanes.end(lane);
-                        ending = Some(tokio::time::Instant::now());
+                better = async { look_up.as_mut().await; self.better_than(address).await },
+                    if ending.is_none() =>
+                {
+                    look_up.set(tokio::time::sleep(self.until_look_up()));
+                    match better {
+                        Better::Stay => continue,
+                        Better::Leave => {
+                            tracing::info!("the router {address} has left the list, moving on");
+                        }
+                        Better::Move(connection) => {
+                            let to = connection.addr();
+                            tracing::info!("moving a stream from the router {address} to {to}");
+                            next = Some(connection);
+                        }
                     }
+                    self.lanes.end(lane);
+                    ending = Some(tokio::time::Instant::now());
                 }
             }
         }
@@ -224,15 +298,41 @@ impl Links {
         if let Some(chunk) = left.in_doubt {
             self.queue.lost_after_taking(Cause::ConnectionLost, &chunk);
         }
-        sent.load(Ordering::Relaxed) > 0
+        Ended {
+            carried: sent.load(Ordering::Relaxed) > 0,
+            next,
+        }
     }
+
+    /// Spread, so that the lanes do not all look at once and move together.
+    fn until_look_up(&self) -> Duration {
+        self.options.resolve_interval.mul_f64(0.5 + fastrand::f64())
+    }
+}
+
+/// What a lane does about its router.
+enum Better {
+    Stay,
+    Leave,
+    Move(H2),
+}
+
+/// How a stream ended.
+struct Ended {
+    /// It carried at least one batch.
+    carried: bool,
+    /// The connection that the lane goes on with.
+    next: Option<H2>,
 }
 
 fn log_answer(address: SocketAddr, answer: Result<Option<Status>, SendError>) {
     match answer {
         Ok(None) => tracing::debug!("the router {address} ended the stream"),
         Ok(Some(status)) => {
-            tracing::info!("the router {address} ended the stream: {}", status.message());
+            tracing::info!(
+                "the router {address} ended the stream: {}",
+                status.message()
+            );
         }
         Err(error) => tracing::info!("lost the connection to the router {address}: {error}"),
     }

@@ -51,7 +51,10 @@ pub async fn start(config: AgentConfig, context: &ServeContext) -> Result<Starte
         doors::dialer(&client, &config.router_name),
         Resolver::new(),
         LinksOptions {
-            targets: doors::targets("agent.routers", &config.routers)?,
+            tiers: [
+                doors::targets("agent.preferred_routers", &config.preferred_routers)?,
+                doors::targets("agent.routers", &config.routers)?,
+            ],
             connections: config.connections,
             resolve_interval: config.resolve_interval,
             stall_timeout: config.stall_timeout,
@@ -73,11 +76,28 @@ pub async fn start(config: AgentConfig, context: &ServeContext) -> Result<Starte
     let ingress = Ingress::new(open, message_bytes, context.shutdown.clone());
     let door = Door::new(Some(ingress), None);
     let metrics = config.metrics.as_ref();
-    doors::status(config.status, metrics, &readiness, &registry, context, &mut started).await?;
+    doors::status(
+        config.status,
+        metrics,
+        &readiness,
+        &registry,
+        context,
+        &mut started,
+    )
+    .await?;
     if let Some(address) = config.udp {
         udp::start(address, &exchange, context, &mut started).await?;
     }
-    doors::grpc("grpc", config.listen, server, &config.limits, door, context, &mut started).await?;
+    doors::grpc(
+        "grpc",
+        config.listen,
+        server,
+        &config.limits,
+        door,
+        context,
+        &mut started,
+    )
+    .await?;
     end_with(&exchange, context);
     part.ready();
     Ok(started)
@@ -85,7 +105,11 @@ pub async fn start(config: AgentConfig, context: &ServeContext) -> Result<Starte
 
 /// The rules of an agent, whose tags follow the settings while the process runs.
 pub(crate) fn rules(config: &AgentConfig, context: &ServeContext) -> Arc<Rules> {
-    let rules = Rules::new(DefaultTags::new(&config.tags), config.counters, config.drop_logs);
+    let rules = Rules::new(
+        DefaultTags::new(&config.tags),
+        config.counters,
+        config.drop_logs,
+    );
     let follow = Arc::clone(&rules);
     let mut live = context.live.clone();
     let stop = context.shutdown.stop.clone();
@@ -125,6 +149,11 @@ fn collect(registry: &Registry, exchange: &Arc<Exchange>, rules: &Arc<Rules>, li
         }
         .report(snapshot);
         let losses = exchange.losses();
-        HopFigures { ingress: stats.ingress, queues, losses: &losses }.report(snapshot);
+        HopFigures {
+            ingress: stats.ingress,
+            queues,
+            losses: &losses,
+        }
+        .report(snapshot);
     });
 }

@@ -7,7 +7,6 @@ use std::sync::{
 
 use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
-use tokio::time::{Duration, Instant};
 use logweir_proto::{
     edit::{DefaultTags, default_source_id, tag_for_agent, with_counter_total},
     frames::{frames, push_frame},
@@ -21,6 +20,7 @@ use logweir_route::{
     queue::{CHUNK_BYTES, CHUNK_ENVELOPES},
 };
 use prost::Message;
+use tokio::time::{Duration, Instant};
 
 use crate::grpc::Sink;
 
@@ -55,7 +55,11 @@ impl Rules {
 
     /// Appends one envelope as it leaves the agent.
     pub fn apply(&self, envelope: &[u8], seen: &Peek<'_>, tags: &DefaultTags, out: &mut BytesMut) {
-        let source = if seen.source_id.is_empty() { default_source_id(envelope) } else { None };
+        let source = if seen.source_id.is_empty() {
+            default_source_id(envelope)
+        } else {
+            None
+        };
         if source.is_some() {
             self.origin_mappings.fetch_add(1, Ordering::Relaxed);
         }
@@ -74,7 +78,9 @@ impl Rules {
     fn total(&self, tagged: &[u8]) -> Option<u64> {
         // Counters are decoded: the tags that tell them apart have to be sorted.
         let envelope = v2::Envelope::decode(tagged).ok()?;
-        let Some(v2::envelope::Message::Counter(counter)) = &envelope.message else { return None };
+        let Some(v2::envelope::Message::Counter(counter)) = &envelope.message else {
+            return None;
+        };
         let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
         let total = totals.observe(&envelope, counter);
         (total != counter.total).then_some(total)
@@ -108,7 +114,13 @@ struct Building {
 impl Pipeline {
     /// `exchange` keeps the books; `onward` is where envelopes go.
     pub fn new(rules: Arc<Rules>, exchange: Arc<Exchange>, onward: Onward) -> Self {
-        Self { rules, exchange, onward, envelope: BytesMut::new(), chunk: Building::default() }
+        Self {
+            rules,
+            exchange,
+            onward,
+            envelope: BytesMut::new(),
+            chunk: Building::default(),
+        }
     }
 
     fn add(&mut self, envelope: &[u8], seen: &Peek<'_>, tags: &DefaultTags) {
@@ -125,13 +137,21 @@ impl Pipeline {
     }
 
     fn send_on(&mut self) {
-        let Building { frames, envelopes, deprecated_tags } = std::mem::take(&mut self.chunk);
+        let Building {
+            frames,
+            envelopes,
+            deprecated_tags,
+        } = std::mem::take(&mut self.chunk);
         if envelopes == 0 {
             return;
         }
         let frames = frames.freeze();
         match &mut self.onward {
-            Onward::Routers(feeder) => feeder.push(Chunk { frames, envelopes, deprecated_tags }),
+            Onward::Routers(feeder) => feeder.push(Chunk {
+                frames,
+                envelopes,
+                deprecated_tags,
+            }),
             Onward::Exchange(publisher) => {
                 publisher.publish(&frames);
             }
@@ -153,7 +173,8 @@ impl Sink for Pipeline {
             };
             match peek(frame.envelope) {
                 Ok(seen) if self.rules.drop_logs && seen.kind == Some(Kind::Log) => {
-                    self.exchange.count_dropped(Cause::LogsDisabled, seen.source_id, 1);
+                    self.exchange
+                        .count_dropped(Cause::LogsDisabled, seen.source_id, 1);
                     discarded += 1;
                 }
                 Ok(seen) => self.add(frame.envelope, &seen, &tags),
@@ -200,10 +221,18 @@ impl Average {
         let now = Instant::now();
         let since = *window.since.get_or_insert(now);
         let more = envelopes - window.envelopes;
-        let mean =
-            if more == 0 { 0.0 } else { (bytes - window.bytes) as f64 / more as f64 };
+        let mean = if more == 0 {
+            0.0
+        } else {
+            (bytes - window.bytes) as f64 / more as f64
+        };
         if now - since >= Duration::from_secs(60) {
-            *window = Window { since: Some(now), bytes, envelopes, mean };
+            *window = Window {
+                since: Some(now),
+                bytes,
+                envelopes,
+                mean,
+            };
         } else if window.envelopes == 0 {
             window.mean = mean;
         }

@@ -18,7 +18,10 @@ pub(super) async fn start(
     context: &ServeContext,
     started: &mut Started,
 ) -> Result<(), StartError> {
-    let bind = |source| StartError::Bind { door: "udp", source: BindError::new(address, source) };
+    let bind = |source| StartError::Bind {
+        door: "udp",
+        source: BindError::new(address, source),
+    };
     let socket = UdpSocket::bind(address).await.map_err(bind)?;
     started.door("udp", socket.local_addr().map_err(bind)?);
     tracing::warn!("dropsonde datagrams are counted and dropped: this build speaks V2 only");
@@ -31,7 +34,11 @@ pub(super) async fn start(
                 match socket.recv(&mut datagram).await {
                     Ok(bytes) => {
                         // Malformed as far as this build can tell.
-                        let admitted = Admitted { envelopes: 1, malformed: 1, sanitized: 0 };
+                        let admitted = Admitted {
+                            envelopes: 1,
+                            malformed: 1,
+                            sanitized: 0,
+                        };
                         exchange.count_in(bytes, 0, admitted);
                     }
                     Err(error) => tracing::debug!("cannot receive a datagram: {error}"),

@@ -34,8 +34,11 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
     let part = readiness.part("doors");
     let message_bytes = config.router.limits.message_bytes;
     let total_bytes = config.router.queues_total_bytes;
-    let exchange =
-        Exchange::new(exchange_limits(&config.router.queue, total_bytes, message_bytes));
+    let exchange = Exchange::new(exchange_limits(
+        &config.router.queue,
+        total_bytes,
+        message_bytes,
+    ));
     started.hop("logweir", &exchange);
 
     let options = ReadersOptions {
@@ -60,11 +63,29 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
         Some(Arc::clone(&readers)),
     );
     let limits = &config.router.limits;
-    doors::grpc("grpc", config.grpc, grpc, limits, door, context, &mut started).await?;
+    doors::grpc(
+        "grpc",
+        config.grpc,
+        grpc,
+        limits,
+        door,
+        context,
+        &mut started,
+    )
+    .await?;
 
     let door = Door::new(Some(tagging(&config, &exchange, context)), None);
     let limits = &config.agent.limits;
-    doors::grpc("ingress", config.ingress, local, limits, door, context, &mut started).await?;
+    doors::grpc(
+        "ingress",
+        config.ingress,
+        local,
+        limits,
+        door,
+        context,
+        &mut started,
+    )
+    .await?;
 
     let front_metrics = Registry::new();
     let (authorizer, https) = gateway::guard(
@@ -93,12 +114,27 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
     };
     let front = Front::new(Some(gateway), Some(pages), AccessLog::Tracing);
     let settings = Front::http_settings();
-    doors::http("http", config.http, https, settings, front, context, &mut started).await?;
+    doors::http(
+        "http",
+        config.http,
+        https,
+        settings,
+        front,
+        context,
+        &mut started,
+    )
+    .await?;
 
-    let router = Identity { source_id: "doppler", origin: "loggregator.doppler" };
+    let router = Identity {
+        source_id: "doppler",
+        origin: "loggregator.doppler",
+    };
     let to = &config.router.self_metrics;
     self_metrics::publish(to, &registry, router, &exchange, context);
-    let rlp = Identity { source_id: "reverse_log_proxy", origin: "loggregator.rlp" };
+    let rlp = Identity {
+        source_id: "reverse_log_proxy",
+        origin: "loggregator.rlp",
+    };
     self_metrics::publish(&config.rlp.self_metrics, &proxy, rlp, &exchange, context);
     end_with(&exchange, context);
     part.ready();
@@ -114,5 +150,9 @@ fn tagging(config: &RunConfig, exchange: &Arc<Exchange>, context: &ServeContext)
         let pipeline = Pipeline::new(Arc::clone(&rules), Arc::clone(&exchange), onward);
         Box::new(pipeline) as Box<dyn Sink>
     };
-    Ingress::new(open, config.agent.limits.message_bytes, context.shutdown.clone())
+    Ingress::new(
+        open,
+        config.agent.limits.message_bytes,
+        context.shutdown.clone(),
+    )
 }

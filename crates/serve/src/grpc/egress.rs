@@ -113,14 +113,20 @@ impl Readers {
         let tags = if proxy {
             selector::validate(&mut request)
                 .map_err(|error| Status::invalid_argument(error.to_string()))?;
-            if request.use_preferred_tags { TagForm::Preferred } else { TagForm::Deprecated }
+            if request.use_preferred_tags {
+                TagForm::Preferred
+            } else {
+                TagForm::Deprecated
+            }
         } else {
             TagForm::AsTheyCame
         };
         let mut subscribe = SubscribeRequest::from_wire(&request);
         let form = notice_form(&subscribe.selectors);
         // A chunk may hold this much; below it the frame decides.
-        let most = message_bytes.unwrap_or(self.options.message_bytes).max(CHUNK_BYTES * 2);
+        let most = message_bytes
+            .unwrap_or(self.options.message_bytes)
+            .max(CHUNK_BYTES * 2);
         subscribe.frame = Some(most);
         let (subscription, feed) = match &self.upstream {
             Upstream::Router | Upstream::Exchange => (self.exchange.subscribe(subscribe), None),
@@ -132,7 +138,14 @@ impl Readers {
                 (subscription, Some(feed))
             }
         };
-        Ok(ReaderStream::new(subscription, tags, form, self.options.hop, feed, slot))
+        Ok(ReaderStream::new(
+            subscription,
+            tags,
+            form,
+            self.options.hop,
+            feed,
+            slot,
+        ))
     }
 
     /// `Egress/BatchedReceiver`.
@@ -182,7 +195,10 @@ fn stated_limit(headers: &HeaderMap) -> Option<usize> {
 
 /// Readers of logs get notices as logs, all others as counters.
 fn notice_form(selectors: &[Selector]) -> Form {
-    if selectors.iter().any(|selector| selector.what.kind() == Kind::Log) {
+    if selectors
+        .iter()
+        .any(|selector| selector.what.kind() == Kind::Log)
+    {
         Form::Log
     } else {
         Form::Counter

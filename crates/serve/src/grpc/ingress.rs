@@ -42,7 +42,11 @@ impl Ingress {
         message_bytes: usize,
         shutdown: Shutdown,
     ) -> Self {
-        Self { open: Arc::new(open), message_bytes, shutdown }
+        Self {
+            open: Arc::new(open),
+            message_bytes,
+            shutdown,
+        }
     }
 
     /// `Ingress/BatchSender`: a stream of batches.
@@ -74,7 +78,9 @@ impl Ingress {
             let mut envelopes = 1;
             while batch.len() < CHUNK_BYTES && envelopes < CHUNK_ENVELOPES {
                 let more = poll_fn(|context| messages.poll_next(context)).now_or_never();
-                let Some(Ok(Some(envelope))) = more else { break };
+                let Some(Ok(Some(envelope))) = more else {
+                    break;
+                };
                 push_frame(&mut batch, &envelope);
                 envelopes += 1;
             }
@@ -115,4 +121,3 @@ impl Ingress {
         }
     }
 }
-

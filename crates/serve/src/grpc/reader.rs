@@ -148,7 +148,10 @@ impl ReaderStream {
             rewrite(frame.envelope, &mut envelope);
             push_frame(&mut out, &envelope);
         }
-        Chunk { frames: out.freeze(), ..chunk }
+        Chunk {
+            frames: out.freeze(),
+            ..chunk
+        }
     }
 }
 
@@ -156,7 +159,8 @@ impl Stream for ReaderStream {
     type Item = Result<Bytes, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.poll_chunk(context).map(|chunk| chunk.map(|chunk| Ok(chunk.frames)))
+        self.poll_chunk(context)
+            .map(|chunk| chunk.map(|chunk| Ok(chunk.frames)))
     }
 }
 
@@ -180,7 +184,12 @@ pub(crate) struct ReaderBody {
 
 impl ReaderBody {
     pub(crate) fn new(stream: ReaderStream, shape: Shape) -> Self {
-        Self { stream, shape, message: None, ended: false }
+        Self {
+            stream,
+            shape,
+            message: None,
+            ended: false,
+        }
     }
 }
 

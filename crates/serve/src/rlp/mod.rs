@@ -62,13 +62,33 @@ pub async fn start(config: RlpConfig, context: &ServeContext) -> Result<Started,
     let registry = Registry::new();
     collect(&registry, &exchange, &readers, Some(routers));
     let door = Door::new(None, Some(readers));
-    doors::grpc("grpc", config.listen, server, &config.limits, door, context, &mut started).await?;
-    doors::status(config.status, None, &readiness, &registry, context, &mut started).await?;
+    doors::grpc(
+        "grpc",
+        config.listen,
+        server,
+        &config.limits,
+        door,
+        context,
+        &mut started,
+    )
+    .await?;
+    doors::status(
+        config.status,
+        None,
+        &readiness,
+        &registry,
+        context,
+        &mut started,
+    )
+    .await?;
     self_metrics::start(
         &config.self_metrics,
         &config.tls,
         &registry,
-        Identity { source_id: "reverse_log_proxy", origin: "loggregator.rlp" },
+        Identity {
+            source_id: "reverse_log_proxy",
+            origin: "loggregator.rlp",
+        },
         context,
     )?;
     end_with(&exchange, context);
@@ -86,8 +106,9 @@ pub(crate) fn collect(
     let (exchange, readers) = (Arc::clone(exchange), Arc::clone(readers));
     registry.collect(move |snapshot| {
         let stats = exchange.stats();
-        let (router_connects, router_disconnects) =
-            routers.as_ref().map_or((0, 0), |routers| routers.connects());
+        let (router_connects, router_disconnects) = routers
+            .as_ref()
+            .map_or((0, 0), |routers| routers.connects());
         RlpFigures {
             ingress: stats.ingress.ingress,
             egress: stats.queues.taken,

@@ -85,12 +85,18 @@ impl Routers {
     /// Streams to routers opened, and streams that ended, since the start.
     pub fn connects(&self) -> (u64, u64) {
         let figures = &self.figures;
-        (figures.connects.load(Ordering::Relaxed), figures.disconnects.load(Ordering::Relaxed))
+        (
+            figures.connects.load(Ordering::Relaxed),
+            figures.disconnects.load(Ordering::Relaxed),
+        )
     }
 
     /// Routers that are known, and streams to them that are open.
     pub fn known_and_open(&self) -> (usize, usize) {
-        (self.links.borrow().len(), self.figures.open.load(Ordering::Relaxed))
+        (
+            self.links.borrow().len(),
+            self.figures.open.load(Ordering::Relaxed),
+        )
     }
 
     /// Whether at least one router was found.
@@ -134,7 +140,10 @@ impl Routers {
             }
             let link = |address| match links.get(&address) {
                 Some(link) => (address, Arc::clone(link)),
-                None => (address, Arc::new(Link::new(address, self.options.connections))),
+                None => (
+                    address,
+                    Arc::new(Link::new(address, self.options.connections)),
+                ),
             };
             let changed: BTreeMap<_, _> = found.into_iter().map(link).collect();
             tracing::info!("routers: {:?}", changed.keys().collect::<Vec<_>>());
@@ -156,7 +165,9 @@ impl Routers {
             request: request.encode_to_vec().into(),
             cancel: cancel.clone(),
         };
-        self.shutdown.tracker.spawn(reader.follow(subscription.feeder()));
+        self.shutdown
+            .tracker
+            .spawn(reader.follow(subscription.feeder()));
         cancel.drop_guard()
     }
 }
@@ -238,10 +249,18 @@ impl Pump {
         };
         let limit = self.routers.options.message_bytes;
         let mut extra = HeaderMap::new();
-        extra.insert(HeaderName::from_static(MAX_MESSAGE_HEADER), HeaderValue::from(limit));
+        extra.insert(
+            HeaderName::from_static(MAX_MESSAGE_HEADER),
+            HeaderValue::from(limit),
+        );
         let request = self.request.clone();
-        let mut stream =
-            grpc::server_stream(&connection, service::BATCHED_RECEIVER, request, extra, limit);
+        let mut stream = grpc::server_stream(
+            &connection,
+            service::BATCHED_RECEIVER,
+            request,
+            extra,
+            limit,
+        );
         let _open = Open::new(&self.routers.figures);
         let mut delivered = false;
         loop {
@@ -261,7 +280,10 @@ impl Pump {
 }
 
 fn log_end(address: SocketAddr, status: &Status) {
-    tracing::debug!("stream from the router {address} ended: {}", status.message());
+    tracing::debug!(
+        "stream from the router {address} ended: {}",
+        status.message()
+    );
 }
 
 /// Counts one stream: opened now, ended when dropped.
@@ -292,7 +314,11 @@ struct Link {
 impl Link {
     fn new(address: SocketAddr, connections: usize) -> Self {
         let connections = (0..connections.max(1)).map(|_| Mutex::default()).collect();
-        Self { address, connections, next: AtomicUsize::new(0) }
+        Self {
+            address,
+            connections,
+            next: AtomicUsize::new(0),
+        }
     }
 
     /// The next connection in turn; dialled if it is not open.

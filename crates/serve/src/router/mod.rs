@@ -31,23 +31,49 @@ pub async fn start(config: RouterConfig, context: &ServeContext) -> Result<Start
     let tls = doors::server_tls("the router", &config.tls, &config.cipher_suites, Alpn::H2)?;
     context.watch_tls(vec![tls.clone()], Vec::new());
     let message_bytes = config.limits.message_bytes;
-    let exchange =
-        Exchange::new(exchange_limits(&config.queue, config.queues_total_bytes, message_bytes));
+    let exchange = Exchange::new(exchange_limits(
+        &config.queue,
+        config.queues_total_bytes,
+        message_bytes,
+    ));
     started.hop("router", &exchange);
-    let options =
-        ReadersOptions { max_streams: usize::MAX, message_bytes, hop: "router" };
+    let options = ReadersOptions {
+        max_streams: usize::MAX,
+        message_bytes,
+        hop: "router",
+    };
     let readers = Readers::new(Arc::clone(&exchange), Upstream::Router, options);
     let ingress = publishing(&exchange, message_bytes, context);
     let door = Door::new(Some(ingress), Some(readers));
     let registry = Registry::new();
     collect(&registry, &exchange);
-    doors::grpc("grpc", config.listen, tls, &config.limits, door, context, &mut started).await?;
-    doors::status(config.status, None, &readiness, &registry, context, &mut started).await?;
+    doors::grpc(
+        "grpc",
+        config.listen,
+        tls,
+        &config.limits,
+        door,
+        context,
+        &mut started,
+    )
+    .await?;
+    doors::status(
+        config.status,
+        None,
+        &readiness,
+        &registry,
+        context,
+        &mut started,
+    )
+    .await?;
     self_metrics::start(
         &config.self_metrics,
         &config.tls,
         &registry,
-        Identity { source_id: "doppler", origin: "loggregator.doppler" },
+        Identity {
+            source_id: "doppler",
+            origin: "loggregator.doppler",
+        },
         context,
     )?;
     end_with(&exchange, context);
@@ -62,7 +88,11 @@ pub(crate) fn exchange_limits(
     message_bytes: usize,
 ) -> ExchangeLimits {
     let envelopes = u64::try_from(queue.envelopes).unwrap_or(u64::MAX);
-    let queue = QueueLimits { bytes: queue.bytes, envelopes, frame: message_bytes };
+    let queue = QueueLimits {
+        bytes: queue.bytes,
+        envelopes,
+        frame: message_bytes,
+    };
     ExchangeLimits { queue, total_bytes }
 }
 
