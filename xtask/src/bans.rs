@@ -9,12 +9,12 @@ use crate::cargo;
 /// The same as in deny.toml: TLS is rustls over aws-lc-rs, and nothing beside it.
 const BANNED: [&str; 4] = ["ring", "openssl", "openssl-sys", "native-tls"];
 
-/// Fails where a banned crate is in the tree of any target; with cargo-deny installed,
+/// Fails where a banned crate is in the tree; with cargo-deny installed,
 /// its whole check of bans, licences and sources runs too.
 pub(crate) fn check() -> Result<()> {
     for name in BANNED {
         let output = cargo()
-            .args(["tree", "--workspace", "--all-features", "--target", "all"])
+            .args(["tree", "--workspace", "--all-features"])
             .args(["--edges", "normal,build,dev", "--invert", name])
             .output()
             .context("start cargo tree")?;

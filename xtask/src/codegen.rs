@@ -1,7 +1,11 @@
 //! Generates the wire types from `crates/proto/proto` with a pure-Rust compiler, and the
 //! reference of all settings from their doc comments.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use anyhow::{Context, Result, ensure};
 
@@ -11,27 +15,28 @@ const PROTO: &str = "crates/proto/proto";
 const GEN: &str = "crates/proto/src/gen";
 const CONFIGURATION: &str = "docs/configuration.md";
 
-/// Writes the generated files, or with `check` fails where they are stale.
-pub(crate) fn run(root: &Path, check: bool) -> Result<()> {
+/// Writes the generated files, or with `check` fails where they are stale. `logweir` is
+/// the built binary; without one it is built.
+pub(crate) fn run(root: &Path, check: bool, logweir: Option<&Path>) -> Result<()> {
     wire_types(root, check)?;
-    configuration(root, check)
+    configuration(root, check, logweir)
 }
 
 /// The binary knows its settings; linking it here would make every task wait for it.
-fn configuration(root: &Path, check: bool) -> Result<()> {
-    let output = cargo()
-        .args([
-            "run",
-            "--quiet",
-            "-p",
-            "logweir",
-            "--",
-            "config",
-            "reference",
-        ])
-        .stderr(std::process::Stdio::inherit())
+fn configuration(root: &Path, check: bool, logweir: Option<&Path>) -> Result<()> {
+    let mut command = match logweir {
+        Some(binary) => Command::new(binary),
+        None => {
+            let mut run = cargo();
+            run.args(["run", "--quiet", "-p", "logweir", "--"]);
+            run
+        }
+    };
+    let output = command
+        .args(["config", "reference"])
+        .stderr(Stdio::inherit())
         .output()
-        .context("start cargo run")?;
+        .with_context(|| format!("start {:?}", command.get_program()))?;
     ensure!(output.status.success(), "`logweir config reference` failed");
     let fresh = String::from_utf8(output.stdout).context("read the reference")?;
     settle(&root.join(CONFIGURATION), &fresh, check)

@@ -74,7 +74,9 @@ fn cargo() -> Process {
 fn main() -> Result<ExitCode> {
     match Args::parse().command {
         Command::Test => test::run(&root()),
-        Command::Codegen { check } => codegen::run(&root(), check).map(|()| ExitCode::SUCCESS),
+        Command::Codegen { check } => {
+            codegen::run(&root(), check, None).map(|()| ExitCode::SUCCESS)
+        }
         Command::Golden { dir } => {
             let dir = std::path::absolute(dir)?;
             forward(cargo().args(test::GOLDEN).arg(dir).arg(test::EXCEPTIONS))

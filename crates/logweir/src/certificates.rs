@@ -111,7 +111,12 @@ pub(crate) fn check(role: Role, settings: &Settings, loaded: &Loaded) -> Result<
         .map(|(key, error)| Problem {
             origin: loaded.origin(key),
             key: key.into(),
-            reason: error.to_string(),
+            reason: match &error {
+                TlsError::Read { .. } => {
+                    format!("{error}; name the files, or make them with `logweir certs`")
+                }
+                _ => error.to_string(),
+            },
         })
         .collect();
     match problems.is_empty() {

@@ -16,7 +16,7 @@ use crate::{
     config::{
         keys,
         load::{self, Loaded, Sources},
-        problem::ConfigError,
+        problem::{ConfigError, Origin, Problem},
         reload::{self, Reloader},
         settings::Settings,
         validate,
@@ -123,7 +123,7 @@ pub(crate) fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         Ok(())
     });
     data.remove_endpoints();
-    Ok(ended.map_err(|error| name_key(Role::Run, error))?)
+    ended.map_err(|error| refused(Role::Run, error))
 }
 
 /// `logweir agent`, `router`, `rlp` or `gateway`.
@@ -138,18 +138,26 @@ pub(crate) fn role(flags: Flags) -> Result<ExitCode, Failure> {
         announce::role(role, running);
         Ok(())
     });
-    Ok(ended.map_err(|error| name_key(role, error))?)
+    ended.map_err(|error| refused(role, error))
 }
 
-/// A door that cannot be bound is told with the key that moves it.
-fn name_key(role: Role, error: anyhow::Error) -> anyhow::Error {
+/// A door that cannot be bound is told with the key that moves it; a setting that only
+/// the role could judge is a bad configuration like any other.
+fn refused(role: Role, error: anyhow::Error) -> Failure {
     match error.downcast_ref() {
         Some(StartError::Bind { door, .. }) => {
             let key = validate::key_of_door(role, door);
             let variable = keys::variable(&key);
-            anyhow::anyhow!("{} (key {key}, variable {variable})", chain(error.as_ref()))
+            let text = chain(error.as_ref());
+            anyhow::anyhow!("{text} (key {key}, variable {variable})").into()
         }
-        _ => error,
+        Some(StartError::Setting(_) | StartError::Tls { .. }) => ConfigError(vec![Problem {
+            origin: Origin::Default,
+            key: String::new(),
+            reason: chain(error.as_ref()),
+        }])
+        .into(),
+        None => error.into(),
     }
 }
 
