@@ -64,7 +64,7 @@ pub struct EmitArgs {
     /// How long to wait for delivery
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,
-    /// Where to send to: an agent's or a router's gRPC address
+    /// Where to send to: an agent's gRPC address
     #[arg(long, env = "LOGWEIR_INGRESS_ADDR", value_name = "HOST:PORT")]
     pub ingress_addr: Option<String>,
     /// How to find the running system.

@@ -53,12 +53,9 @@ pub struct ExecArgs {
     /// Say at the end on stderr what was shipped and what was lost
     #[arg(long)]
     pub verbose: bool,
-    /// Where to send to: an agent's or a router's gRPC address
+    /// Where to send to: an agent's gRPC address
     #[arg(long, env = "LOGWEIR_INGRESS_ADDR", value_name = "HOST:PORT")]
     pub ingress_addr: Option<String>,
-    /// How to find the running system.
-    #[command(flatten)]
-    pub connection: Connection,
     /// The command and its arguments
     #[arg(
         required = true,
@@ -67,6 +64,9 @@ pub struct ExecArgs {
         allow_hyphen_values = true
     )]
     pub command: Vec<OsString>,
+    /// How to find the running system.
+    #[command(flatten)]
+    pub connection: Connection,
 }
 
 /// Runs the command to its end. Returns the exit code.
