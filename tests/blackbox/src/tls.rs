@@ -5,13 +5,19 @@ use std::{path::Path, sync::Arc};
 
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, version::TLS13};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
-use tokio::{io::AsyncReadExt, net::TcpStream};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 use tokio_rustls::TlsConnector;
 
 use crate::{certificates::Identity, patience::within};
 
-/// Shows `identity` to the server at `address`. None if it is taken, which shows in the
-/// server's first bytes (HTTP/2 settings); else why not.
+/// How an HTTP/2 client begins: the preface and empty settings (RFC 9113 §3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+/// Shows `identity` to the gRPC server at `address`. None if it is taken, which shows in
+/// the server's own settings; else why not.
 ///
 /// # Panics
 /// When the identity is unreadable or there is no connection.
@@ -35,6 +41,7 @@ pub async fn refusal(address: &str, name: &str, ca: &Path, identity: &Identity) 
         let mut stream = TlsConnector::from(Arc::new(config))
             .connect(name, tcp)
             .await?;
+        stream.write_all(PREFACE).await?;
         stream.read_u8().await
     };
     within("an answer to the handshake", attempt)

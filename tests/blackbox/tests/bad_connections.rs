@@ -33,9 +33,11 @@ async fn refused(system: &System, door: &str, client: Option<&Identity>) -> Stri
 
 #[tokio::test]
 async fn clients_with_wrong_certificates_are_refused_with_the_reason() {
-    let system = System::start().await;
+    // Each stranger is logged, at a level that a flood of them does not fill a disk with.
+    let system = System::start_with("log_level = \"debug\"\n").await;
     let (producer, mut reader) = system.pair("app").await;
-    let stranger = Authority::create().issue("client", Validity::Now);
+    let elsewhere = Authority::create();
+    let stranger = elsewhere.issue("client", Validity::Now);
     for door in ["ingress", "grpc"] {
         let reason = refused(&system, door, Some(&stranger)).await;
         assert!(
@@ -48,6 +50,7 @@ async fn clients_with_wrong_certificates_are_refused_with_the_reason() {
             "{door}: {reason}"
         );
     }
+    system.process.says("TLS handshake failed: ").await;
     carries_on(&system, &producer, &mut reader).await;
 }
 
@@ -79,21 +82,44 @@ async fn an_expired_client_certificate_is_refused_as_expired() {
 }
 
 #[tokio::test]
-async fn plain_text_on_a_tls_port_is_answered_plainly() {
-    let system = System::start().await;
+async fn plain_text_on_a_grpc_port_is_closed_and_logged() {
+    let system = System::start_with("log_level = \"debug\"\n").await;
     let (producer, mut reader) = system.pair("app").await;
     for door in ["ingress", "grpc"] {
-        let address = system.door(door).to_owned();
-        let answer = http::send(&address, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
-        assert!(answer.starts_with("HTTP/1.0 400 "), "{door}: {answer:?}");
-        assert!(
-            answer.contains("Client sent an HTTP request to an HTTPS server."),
-            "{answer:?}"
-        );
-        // Something that is neither TLS nor HTTP is just closed.
-        http::send(&address, b"<14>1 - - - - - - hello\n").await;
+        for text in [
+            &b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..],
+            b"<14>1 - - - - - - hello\n",
+        ] {
+            // `send` ends only when the server has closed the connection.
+            assert_eq!(http::send(system.door(door), text).await, "", "{door}");
+        }
     }
+    system
+        .process
+        .says("the client sent plain text to a TLS port")
+        .await;
     carries_on(&system, &producer, &mut reader).await;
+}
+
+#[tokio::test]
+async fn plain_http_on_the_https_door_is_told_what_is_wrong() {
+    let authority = Authority::create();
+    let server = authority.issue("gateway", Validity::Now);
+    let config = format!(
+        "[run.https]\ncert = {:?}\nkey = {:?}\n",
+        server.cert, server.key
+    );
+    let system = System::start_with(&config).await;
+    let answer = http::send(
+        system.door("http"),
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+    )
+    .await;
+    assert!(answer.starts_with("HTTP/1.0 400 "), "{answer:?}");
+    assert!(
+        answer.contains("Client sent an HTTP request to an HTTPS server."),
+        "{answer:?}"
+    );
 }
 
 #[tokio::test]
