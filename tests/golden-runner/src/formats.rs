@@ -5,6 +5,7 @@ use crate::verdict::Verdict;
 mod agent_tagger;
 mod counter_aggregation;
 mod deterministic_names;
+mod gateway_selectors;
 mod gateway_sse;
 mod rlp_tags;
 mod selectors;
@@ -30,6 +31,10 @@ pub const FORMATS: &[Format] = &[
     Format {
         name: "deterministic_names",
         judge: deterministic_names::judge,
+    },
+    Format {
+        name: "gateway_selectors",
+        judge: gateway_selectors::judge,
     },
     Format {
         name: "gateway_sse",

@@ -7,6 +7,7 @@ mod bytes_field;
 pub mod exceptions;
 mod exchange;
 pub mod formats;
+mod gateway;
 mod report;
 mod verdict;
 

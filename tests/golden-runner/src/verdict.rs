@@ -33,11 +33,28 @@ pub(crate) fn each<C: DeserializeOwned>(
     lines: &[&str],
     judge: impl Fn(C) -> Result<Verdict>,
 ) -> Vec<Verdict> {
+    each_with(lines, || Ok(()), |(), case| judge(case))
+}
+
+/// As [`each`], with something that is started once for all lines.
+pub(crate) fn each_with<R, C: DeserializeOwned>(
+    lines: &[&str],
+    start: impl FnOnce() -> Result<R>,
+    judge: impl Fn(&R, C) -> Result<Verdict>,
+) -> Vec<Verdict> {
+    let failed = |error: anyhow::Error| Verdict::Differs(format!("{error:#}"));
+    let rig = match start() {
+        Ok(rig) => rig,
+        Err(error) => {
+            let failure = failed(error);
+            return vec![failure; lines.len()];
+        }
+    };
     let judged = lines.iter().map(|line| {
         let case = serde_json::from_str(line).context("not a case of this format")?;
-        judge(case)
+        judge(&rig, case)
     });
     judged
-        .map(|verdict| verdict.unwrap_or_else(|e| Verdict::Differs(format!("{e:#}"))))
+        .map(|verdict| verdict.unwrap_or_else(failed))
         .collect()
 }

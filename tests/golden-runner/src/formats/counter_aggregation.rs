@@ -5,11 +5,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use bytes::BytesMut;
-use logweir_proto::edit::{DefaultTags, tag_for_agent, with_counter_total};
+use logweir_proto::edit::{DefaultTags, default_source_id};
+use logweir_proto::peek::peek;
 use logweir_proto::v2::{self, envelope::Message};
-use logweir_route::counters::Totals;
+use logweir_serve::agent::Rules;
 use serde::Deserialize;
 
 use crate::bytes_field::{HexBytes, envelope};
@@ -34,11 +35,7 @@ struct Step {
 pub(super) fn judge(lines: &[&str]) -> Vec<Verdict> {
     each(lines, |case: Case| {
         let ours = ours(&case)?;
-        let recorded: Vec<_> = case
-            .steps
-            .iter()
-            .map(|step| step.out.envelope())
-            .collect::<Result<_>>()?;
+        let recorded = recorded(&case)?;
         let verdict = Verdict::of(&ours, &recorded);
         if verdict == Verdict::Same {
             return Ok(verdict);
@@ -57,23 +54,33 @@ pub(super) fn judge(lines: &[&str]) -> Vec<Verdict> {
 
 /// The envelopes as our agent sends them on.
 fn ours(case: &Case) -> Result<Vec<v2::Envelope>> {
-    let defaults = DefaultTags::new(&case.default_tags);
-    let mut totals = Totals::new(TABLE);
-    let mut sent = Vec::new();
-    for step in &case.steps {
-        let mut tagged = BytesMut::new();
-        tag_for_agent(&step.r#in.0, &defaults, None, &mut tagged);
-        let decoded = envelope(&tagged)?;
-        sent.push(match &decoded.message {
-            Some(Message::Counter(counter)) => {
-                let mut out = BytesMut::new();
-                with_counter_total(&tagged, totals.observe(&decoded, counter), &mut out);
-                envelope(&out)?
-            }
-            _ => decoded,
-        });
-    }
-    Ok(sent)
+    let tags = DefaultTags::new(&case.default_tags);
+    let rules = Rules::new(DefaultTags::default(), TABLE, false);
+    let applied = case.steps.iter().map(|step| {
+        let mut out = BytesMut::new();
+        let came = &step.r#in.0;
+        rules.apply(
+            came,
+            &peek(came).context("peek refuses it")?,
+            &tags,
+            &mut out,
+        );
+        envelope(&out)
+    });
+    applied.collect()
+}
+
+/// The recorded envelopes. The original was recorded behind the place where an
+/// agent fills in a missing source id, ours in front of it.
+fn recorded(case: &Case) -> Result<Vec<v2::Envelope>> {
+    let sent = case.steps.iter().map(|step| {
+        let mut sent = step.out.envelope()?;
+        if let Some(source_id) = default_source_id(&step.r#in.0) {
+            sent.source_id = source_id;
+        }
+        Ok(sent)
+    });
+    sent.collect()
 }
 
 /// The recorded envelopes with the totals that the original would give them if the

@@ -1,10 +1,10 @@
 //! The event stream that a gateway makes of batches.
 
-use logweir_wire::sse::batch_event;
 use serde::Deserialize;
 
 use crate::bytes_field::HexBytes;
-use crate::verdict::{Verdict, each};
+use crate::gateway::Rig;
+use crate::verdict::{Verdict, each_with};
 
 #[derive(Deserialize)]
 struct Case {
@@ -13,12 +13,14 @@ struct Case {
 }
 
 pub(super) fn judge(lines: &[&str]) -> Vec<Verdict> {
-    each(lines, |case: Case| {
-        let mut body = Vec::new();
-        for batch in &case.batches {
-            batch_event(&batch.0, &mut body);
-        }
+    each_with(lines, Rig::start, |rig, case: Case| {
+        let batches = case.batches.iter().map(|batch| batch.0.clone()).collect();
+        let answer = rig.read("GET", "log", Ok(batches))?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok(Verdict::of(&text(&body), &text(&case.body.0)))
+        let got = (answer.status, answer.content_type, text(&answer.body));
+        Ok(Verdict::of(
+            &got,
+            &(200, "text/event-stream".to_owned(), text(&case.body.0)),
+        ))
     })
 }
