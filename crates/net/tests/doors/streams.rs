@@ -32,7 +32,7 @@ async fn messages_of_every_size_come_back_whole() {
     assert!(read == sent);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_streams_share_a_connection() {
     let (_certs, server, h2) = connected().await;
     let calls = (0..200).map(|i| {
@@ -143,7 +143,7 @@ async fn an_unknown_method_is_a_status() {
     assert_eq!(status.code(), Code::Unimplemented);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_reader_that_stops_reading_pushes_back_and_loses_nothing() {
     let server = Server::start(None, HttpSettings::grpc()).await;
     let h2 = dialer(None).connect(server.addr).await.unwrap();
