@@ -196,11 +196,11 @@ impl Bench<'_> {
             .open(RLP, &firehoses(1), capacity::MOST, capacity::LOADS + 1)
             .await?;
         let sustained = capacity::find(&mut rig, self.effort.rate / 2.0).await?;
-        let told = status::dropped(rig.status_ports()).await;
+        let counted = status::dropped(rig.status_ports()).await;
         let mut row = rig
             .load(Pace::Batches(4.0 * sustained.offered), self.effort.window)
             .await?;
-        row.reported_lost = difference(told, status::dropped(rig.status_ports()).await);
+        row.counted = difference(counted, status::dropped(rig.status_ports()).await);
         rig.close().await?;
         Ok(self.label(row, format!("overload, 4 x {:.0}/s", sustained.offered)))
     }
@@ -215,11 +215,11 @@ impl Bench<'_> {
             shared: false,
         };
         let mut rig = self.open(RLP, &audience, self.effort.rate, 1).await?;
-        let told = status::dropped(rig.status_ports()).await;
+        let counted = status::dropped(rig.status_ports()).await;
         let mut row = rig
             .load(Pace::Batches(self.effort.rate), self.effort.window)
             .await?;
-        row.reported_lost = difference(told, status::dropped(rig.status_ports()).await);
+        row.counted = difference(counted, status::dropped(rig.status_ports()).await);
         rig.close().await?;
         Ok(self.label(row, "slow reader, takes a quarter"))
     }

@@ -170,6 +170,19 @@ pub(crate) fn mark(envelope: &[u8]) -> Option<Mark> {
     })
 }
 
+/// How many envelopes a notice says were lost: a log with the tags `source_type=LGR` and
+/// `dropped`. 0 for anything else.
+pub(crate) fn told(envelope: &[u8]) -> u64 {
+    let Ok(envelope) = v2::Envelope::decode(envelope) else {
+        return 0;
+    };
+    let tag = |name: &str| envelope.tags.get(name).map(String::as_str);
+    match (tag("source_type"), tag("dropped")) {
+        (Some("LGR"), Some(count)) => count.parse().unwrap_or_default(),
+        _ => 0,
+    }
+}
+
 fn varint(rest: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for shift in (0..64).step_by(7) {
@@ -222,6 +235,16 @@ mod tests {
     }
 
     #[test]
+    fn a_notice_says_how_many_were_lost() {
+        let tags = [("source_type", "LGR"), ("dropped", "1200")];
+        let notice = v2::Envelope {
+            tags: tags.map(|(k, v)| (k.into(), v.into())).into(),
+            ..Default::default()
+        };
+        assert_eq!(told(&notice.encode_to_vec()), 1200);
+    }
+
+    #[test]
     fn other_envelopes_have_no_mark() {
         let counter = v2::Envelope {
             message: Some(v2::envelope::Message::Counter(v2::Counter::default())),
@@ -229,6 +252,7 @@ mod tests {
         };
         assert_eq!(mark(&counter.encode_to_vec()), None);
         assert_eq!(mark(b""), None);
+        assert_eq!(told(&counter.encode_to_vec()), 0);
         assert_eq!(mark(b"\x22\x7f"), None);
     }
 }

@@ -114,7 +114,11 @@ async fn read(
         let mut count = 0_u64;
         let marks = frames(&message).map(|frame| {
             count += 1;
-            frame.ok().and_then(|frame| load::mark(frame.envelope))
+            let envelope = frame.ok()?.envelope;
+            load::mark(envelope).or_else(|| {
+                tally.tell(load::told(envelope));
+                None
+            })
         });
         if tally.add(marks, clock.now(), late) && !primed {
             primed = true;

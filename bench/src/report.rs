@@ -31,9 +31,11 @@ pub(crate) struct Row {
     pub(crate) duplicates: u64,
     /// Envelopes that are not of the load (notices).
     pub(crate) others: u64,
-    /// Loss that the processes themselves report, where they can be asked.
+    /// Envelopes that notices in the readers' streams said were lost.
+    pub(crate) told: u64,
+    /// Envelopes that the processes' metrics pages count as lost, where they have them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) reported_lost: Option<u64>,
+    pub(crate) counted: Option<u64>,
     /// Processor seconds per million envelopes sent, by process; `bench` is the
     /// producer and the readers together.
     pub(crate) cpu_s_per_million: BTreeMap<&'static str, f64>,
@@ -122,7 +124,8 @@ fn combine(rows: &[&Row]) -> Row {
         largest_gap: worst(|r| r.largest_gap),
         duplicates: worst(|r| r.duplicates),
         others: worst(|r| r.others),
-        reported_lost: rows.iter().filter_map(|r| r.reported_lost).max(),
+        told: worst(|r| r.told),
+        counted: rows.iter().filter_map(|r| r.counted).max(),
         cpu_s_per_million: cpu,
         memory,
         latency_ms: latency(0).map(|p50| {
@@ -159,8 +162,8 @@ pub(crate) fn table(rows: &[Row]) -> String {
         let memory = memory
             .map(|(role, m)| format!("{role} {}", m.peak_kib / 1024))
             .collect::<Vec<_>>();
-        let lost = match row.reported_lost {
-            Some(reported) => format!("{} (told {reported})", row.lost),
+        let lost = match row.counted {
+            Some(counted) => format!("{} (told {}, counted {counted})", row.lost, row.told),
             None => row.lost.to_string(),
         };
         lines.push(vec![

@@ -168,7 +168,7 @@ impl Rig {
             Pace::Evenly(rate) => Pace::Evenly(rate / share),
         };
         let (first, received) = (self.streams, self.received());
-        let (duplicates, others) = (self.duplicates(), self.others());
+        let (duplicates, others, told) = (self.duplicates(), self.others(), self.told());
         let mut producers = Vec::new();
         for h2 in &self.entry {
             let template = Template::new(&self.sources, self.streams)?;
@@ -209,6 +209,7 @@ impl Rig {
             largest_gap: gaps.largest,
             duplicates: self.duplicates() - duplicates,
             others: self.others() - others,
+            told: self.told() - told,
             cpu_s_per_million: cpu.collect(),
             memory: self.memory()?,
             ..Row::default()
@@ -258,6 +259,10 @@ impl Rig {
 
     fn others(&self) -> u64 {
         self.tallies.iter().map(|tally| tally.others()).sum()
+    }
+
+    fn told(&self) -> u64 {
+        self.tallies.iter().map(|tally| tally.told()).sum()
     }
 
     fn gaps(&self, sent: &[u64]) -> Gaps {

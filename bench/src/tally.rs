@@ -23,6 +23,8 @@ pub(crate) struct Tally {
     duplicates: AtomicU64,
     /// Envelopes that are not of the load: notices and the like.
     others: AtomicU64,
+    /// Envelopes that notices said were lost.
+    told: AtomicU64,
     /// Readers that got a priming envelope.
     primed: AtomicU64,
     /// Latencies count for envelopes sent from this time on (Unix nanoseconds).
@@ -49,6 +51,7 @@ impl Tally {
             received: AtomicU64::new(0),
             duplicates: AtomicU64::new(0),
             others: AtomicU64::new(0),
+            told: AtomicU64::new(0),
             primed: AtomicU64::new(0),
             recorded_from: AtomicU64::new(u64::MAX),
             latency: Mutex::new(Histogram::new_with_bounds(1, LONGEST, 3)?),
@@ -121,6 +124,16 @@ impl Tally {
     /// First arrivals so far.
     pub(crate) fn received(&self) -> u64 {
         self.received.load(Relaxed)
+    }
+
+    /// A notice said that so many were lost.
+    pub(crate) fn tell(&self, lost: u64) {
+        self.told.fetch_add(lost, Relaxed);
+    }
+
+    /// Envelopes that notices have said were lost so far.
+    pub(crate) fn told(&self) -> u64 {
+        self.told.load(Relaxed)
     }
 
     /// Repeated arrivals so far.
