@@ -45,7 +45,7 @@ pub enum StartError {
         /// Whose certificates.
         part: &'static str,
         /// Which file, and the remedy.
-        source: TlsError,
+        source: Box<TlsError>,
     },
     /// A setting that only shows to be wrong when it is used.
     #[error("{0}")]

@@ -31,7 +31,7 @@ pub(crate) fn server_tls(
         ca: files.ca.clone(),
     };
     ServerTls::load(&paths, ClientAuth::Required, suites, alpn)
-        .map_err(|source| StartError::Tls { part, source })
+        .map_err(|source| StartError::Tls { part, source: Box::new(source) })
 }
 
 /// The client's side of mutual TLS.
@@ -42,7 +42,7 @@ pub(crate) fn client_tls(
 ) -> Result<ClientTls, StartError> {
     let identity = Some((files.cert.as_path(), files.key.as_path()));
     ClientTls::load(Some(&files.ca), identity, Verify::Ca, suites, Alpn::H2)
-        .map_err(|source| StartError::Tls { part, source })
+        .map_err(|source| StartError::Tls { part, source: Box::new(source) })
 }
 
 /// A dialler for gRPC peers whose certificates carry `name`.

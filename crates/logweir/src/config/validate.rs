@@ -191,6 +191,9 @@ impl Found {
         self.suites("agent.cipher_suites", &agent.cipher_suites);
         self.limits("agent.limits", &agent.limits);
         self.routers("agent.routers", &agent.routers);
+        if !agent.preferred_routers.is_empty() {
+            self.routers("agent.preferred_routers", &agent.preferred_routers);
+        }
         self.queue("agent.queue", &agent.queue);
         self.at_least_one("agent.connections", agent.connections);
         self.at_least_one("agent.counters", agent.counters);

@@ -109,10 +109,8 @@ pub(crate) fn load(variables: &BTreeMap<String, String>) -> Result<Peer, String>
         udp,
         tags,
         drop_logs,
-        routers: zone_candidate(&zone_router)?
-            .into_iter()
-            .chain([router])
-            .collect(),
+        routers: vec![router],
+        preferred_routers: zone_candidate(&zone_router)?.into_iter().collect(),
         metrics: Some(MetricsDoor {
             listen: local(port(metrics)?),
             tls: metrics_tls,

@@ -271,7 +271,7 @@ fn builder(settings: &HttpSettings, tracker: TaskTracker) -> auto::Builder<Track
     builder
         .http1()
         .timer(TokioTimer::new())
-        .half_close(true)
+        .half_close(false)
         .header_read_timeout(settings.header_read_timeout);
     builder
         .http2()

@@ -273,6 +273,11 @@ impl Links {
                         break;
                     }
                 }
+                () = connection.closing(), if ending.is_none() => {
+                    // The router says goodbye but still reads: hand over and move on.
+                    self.lanes.end(lane);
+                    ending = Some(tokio::time::Instant::now());
+                }
                 better = async { look_up.as_mut().await; self.better_than(address).await },
                     if ending.is_none() =>
                 {
