@@ -29,14 +29,19 @@ struct Spot {
 }
 
 /// A full batch, ready framed as a gRPC message.
-pub(crate) struct Template {
+struct Page {
     bytes: BytesMut,
     spots: Vec<Spot>,
 }
 
-impl Template {
-    /// Logs of the given sources in turn, marked as coming from producer `stream`.
-    pub(crate) fn new(sources: &[String], stream: u8) -> Result<Self> {
+/// The messages of one producer: pages in turn, as many as its sources fill.
+pub(crate) struct Template {
+    pages: Vec<Page>,
+    next: usize,
+}
+
+impl Page {
+    fn new(sources: &[String], stream: u8) -> Result<Self> {
         let mut bytes = BytesMut::new();
         bytes.put_bytes(0, PREFIX);
         let mut spots = Vec::with_capacity(BATCH);
@@ -54,14 +59,8 @@ impl Template {
         Ok(Self { bytes, spots })
     }
 
-    /// Mean bytes of an envelope in its batch.
-    pub(crate) fn envelope_bytes(&self) -> usize {
-        (self.bytes.len() - PREFIX) / BATCH
-    }
-
-    /// The message of the first `count` envelopes (at most a full batch), made at
-    /// `now` (Unix nanoseconds) and numbered from `number` on.
-    pub(crate) fn message(&mut self, count: usize, now: u64, number: u64) -> Bytes {
+    /// See [`Template::message`].
+    fn message(&mut self, count: usize, now: u64, number: u64) -> Bytes {
         let mut time = [0; 9];
         for (index, byte) in time.iter_mut().enumerate() {
             let more = if index < 8 { 0x80 } else { 0 };
@@ -75,6 +74,39 @@ impl Template {
         let length = u32::try_from(end - PREFIX).unwrap_or(u32::MAX);
         self.bytes[1..PREFIX].copy_from_slice(&length.to_be_bytes());
         Bytes::copy_from_slice(&self.bytes[..end])
+    }
+}
+
+impl Template {
+    /// Logs of the given sources in turn, marked as coming from producer `stream`.
+    pub(crate) fn new(sources: &[String], stream: u8) -> Result<Self> {
+        let pages = sources
+            .chunks(BATCH)
+            .map(|sources| Page::new(sources, stream));
+        Ok(Self {
+            pages: pages.collect::<Result<_>>()?,
+            next: 0,
+        })
+    }
+
+    /// Mean bytes of an envelope in its batch.
+    pub(crate) fn envelope_bytes(&self) -> usize {
+        let bytes: usize = self
+            .pages
+            .iter()
+            .map(|page| page.bytes.len() - PREFIX)
+            .sum();
+        bytes / (BATCH * self.pages.len().max(1))
+    }
+
+    /// The message of the next page's first `count` envelopes (at most a full batch),
+    /// made at `now` (Unix nanoseconds) and numbered from `number` on.
+    pub(crate) fn message(&mut self, count: usize, now: u64, number: u64) -> Bytes {
+        let page = self.next % self.pages.len().max(1);
+        self.next += 1;
+        self.pages
+            .get_mut(page)
+            .map_or_else(Bytes::new, |page| page.message(count, now, number))
     }
 }
 
@@ -232,6 +264,19 @@ mod tests {
             }
         }
         assert!((500..650).contains(&template.envelope_bytes()));
+    }
+
+    #[test]
+    fn every_source_has_its_turn() {
+        let sources: Vec<_> = (0..250).map(|n| format!("app-{n}")).collect();
+        let mut template = Template::new(&sources, 0).unwrap();
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..3 {
+            let message = template.message(BATCH, 1 << 60, 0);
+            let batch = v2::EnvelopeBatch::decode(&message[5..]).unwrap();
+            seen.extend(batch.batch.into_iter().map(|envelope| envelope.source_id));
+        }
+        assert_eq!(seen.len(), sources.len());
     }
 
     #[test]
