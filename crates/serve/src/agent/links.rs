@@ -189,35 +189,41 @@ impl Links {
     }
 
     /// Where a lane that leads to `address` should lead instead, if anywhere: its
-    /// router has left the list, or another one has fewer lanes.
+    /// router has left the list, a preferred one is back, or another one of its tier
+    /// has fewer lanes.
     async fn better_than(&self, address: SocketAddr) -> Better {
-        let mut found = Vec::new();
-        for target in self.options.tiers.iter().flatten() {
-            match self.resolver.resolve(target).await {
-                Ok(addresses) => found.extend(addresses),
-                // A broken DNS must not cut streams that work.
-                Err(_) => return Better::Stay,
+        let mut candidates = Vec::new();
+        let mut all_known = true;
+        let mut listed = false;
+        for tier in &self.options.tiers {
+            let mut found = Vec::new();
+            for target in tier {
+                match self.resolver.resolve(target).await {
+                    Ok(addresses) => found.extend(addresses),
+                    Err(_) => all_known = false,
+                }
+            }
+            listed = found.contains(&address);
+            let own = self.lanes_to(address);
+            // Of a tier before the lane's own any router is better.
+            found.retain(|other| !listed || self.lanes_to(*other) + 1 < own);
+            found.sort_by_key(|other| self.lanes_to(*other));
+            candidates.extend(found);
+            if listed {
+                break;
             }
         }
-        if !found.contains(&address) {
-            return Better::Leave;
+        if !listed {
+            // A name that cannot be looked up must not cut streams that work.
+            return if all_known { Better::Leave } else { Better::Stay };
         }
-        // Between the tiers nothing is evened out.
-        if !self.options.tiers[0].is_empty() {
-            return Better::Stay;
-        }
-        let own = self.lanes_to(address);
-        let emptier = found
-            .into_iter()
-            .filter(|other| self.lanes_to(*other) + 1 < own);
-        let Some(emptiest) = emptier.min_by_key(|other| self.lanes_to(*other)) else {
-            return Better::Stay;
-        };
         // Only to a router that answers: the stream moves when the new one stands.
-        match self.dialer.connect(emptiest).await {
-            Ok(connection) => Better::Move(connection),
-            Err(_) => Better::Stay,
+        for candidate in candidates {
+            if let Ok(connection) = self.dialer.connect(candidate).await {
+                return Better::Move(connection);
+            }
         }
+        Better::Stay
     }
 
     fn lanes_to(&self, address: SocketAddr) -> usize {
