@@ -30,8 +30,10 @@ pub(crate) fn server_tls(
         key: files.key.clone(),
         ca: files.ca.clone(),
     };
-    ServerTls::load(&paths, ClientAuth::Required, suites, alpn)
-        .map_err(|source| StartError::Tls { part, source: Box::new(source) })
+    ServerTls::load(&paths, ClientAuth::Required, suites, alpn).map_err(|source| StartError::Tls {
+        part,
+        source: Box::new(source),
+    })
 }
 
 /// The client's side of mutual TLS.
@@ -41,8 +43,12 @@ pub(crate) fn client_tls(
     suites: &[String],
 ) -> Result<ClientTls, StartError> {
     let identity = Some((files.cert.as_path(), files.key.as_path()));
-    ClientTls::load(Some(&files.ca), identity, Verify::Ca, suites, Alpn::H2)
-        .map_err(|source| StartError::Tls { part, source: Box::new(source) })
+    ClientTls::load(Some(&files.ca), identity, Verify::Ca, suites, Alpn::H2).map_err(|source| {
+        StartError::Tls {
+            part,
+            source: Box::new(source),
+        }
+    })
 }
 
 /// A dialler for gRPC peers whose certificates carry `name`.
@@ -59,16 +65,28 @@ pub(crate) fn targets(key: &str, names: &[String]) -> Result<Vec<Target>, StartE
     names.iter().map(parse).collect()
 }
 
-/// Opens a gRPC door.
+/// Where a gRPC door is and what it accepts.
+pub(crate) struct GrpcDoor<'a> {
+    pub(crate) name: &'static str,
+    pub(crate) address: SocketAddr,
+    pub(crate) tls: ServerTls,
+    pub(crate) limits: &'a GrpcLimits,
+}
+
+/// Opens a gRPC door that answers with `services`.
 pub(crate) async fn grpc(
-    name: &'static str,
-    address: SocketAddr,
-    tls: ServerTls,
-    limits: &GrpcLimits,
-    door: Door,
+    door: GrpcDoor<'_>,
+    services: Door,
+    registry: &Registry,
     context: &ServeContext,
     started: &mut Started,
-) -> Result<ConnectionStats, StartError> {
+) -> Result<(), StartError> {
+    let GrpcDoor {
+        name,
+        address,
+        tls,
+        limits,
+    } = door;
     let listener = listen::bind(address)
         .await
         .map_err(|source| StartError::Bind { door: name, source })?;
@@ -80,15 +98,42 @@ pub(crate) async fn grpc(
     };
     let stats = ConnectionStats::default();
     let shutdown = context.shutdown.clone();
+    report(registry, name, stats.clone());
     context.shutdown.tracker.spawn(listen::serve_counted(
         listener,
         Some(tls),
         settings,
-        stats.clone(),
-        door,
+        stats,
+        services,
         shutdown,
     ));
-    Ok(stats)
+    Ok(())
+}
+
+/// Shows what became of a door's connections.
+fn report(registry: &Registry, door: &'static str, stats: ConnectionStats) {
+    registry.collect(move |to| {
+        let door = [("door", door)];
+        let help = "Connections accepted.";
+        to.counter(
+            "logweir_connections_accepted",
+            help,
+            &door,
+            stats.accepted(),
+        );
+        let help = "Connections that ended in their TLS handshake.";
+        to.counter("logweir_tls_failures", help, &door, stats.tls_failures());
+        let help = "Times that no connection could be accepted, for lack of file descriptors.";
+        to.counter("logweir_accept_failures", help, &door, stats.refused());
+        let open = stats.open() as f64;
+        to.gauge(
+            "logweir_connections",
+            "Open connections.",
+            "connections",
+            &door,
+            open,
+        );
+    });
 }
 
 /// Opens an HTTP door.

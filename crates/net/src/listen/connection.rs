@@ -69,18 +69,16 @@ pub(super) async fn run<S>(
         Ok(Ok(secured)) => secured,
         Ok(Err(Refusal::Silent)) => return,
         Ok(Err(Refusal::PlainHttp(tcp))) => {
-            door.stats.count_tls_failure();
-            tracing::debug!(%addr, "the client sent plain HTTP to a TLS port");
+            door.stats
+                .tls_failure(addr, "the client sent plain HTTP to a TLS port");
             return plaintext::refuse(tcp).await;
         }
         Ok(Err(Refusal::Tls(reason))) => {
-            door.stats.count_tls_failure();
-            tracing::debug!(%addr, "TLS handshake failed: {reason}");
+            door.stats.tls_failure(addr, &reason.to_string());
             return;
         }
         Err(_) => {
-            door.stats.count_tls_failure();
-            tracing::debug!(%addr, "the client stalled in its TLS handshake");
+            door.stats.tls_failure(addr, "the client stalled");
             return;
         }
     };

@@ -1,7 +1,16 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
 };
+
+use tokio::time::Instant;
+
+/// Failed handshakes are logged as warnings this often at most.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// What became of a door's connections. Clones share their counters.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +22,8 @@ struct Counters {
     open: AtomicU64,
     tls_failures: AtomicU64,
     refused: AtomicU64,
+    /// When a failed handshake was last logged as a warning.
+    told: Mutex<Option<Instant>>,
 }
 
 impl ConnectionStats {
@@ -43,8 +54,18 @@ impl ConnectionStats {
         Open(self.clone())
     }
 
-    pub(super) fn count_tls_failure(&self) {
-        self.0.tls_failures.fetch_add(1, Relaxed);
+    /// Counts a client that did not get through its TLS handshake, and says why: once
+    /// a second at most, since strangers decide how many of them there are.
+    pub(super) fn tls_failure(&self, addr: SocketAddr, reason: &str) {
+        let failures = self.0.tls_failures.fetch_add(1, Relaxed) + 1;
+        let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = told.is_none_or(|told| told.elapsed() >= TELL_EVERY);
+        if due {
+            *told = Some(Instant::now());
+            tracing::warn!(%addr, failures, "TLS handshake failed: {reason}");
+        } else {
+            tracing::debug!(%addr, "TLS handshake failed: {reason}");
+        }
     }
 
     pub(super) fn count_refused(&self) {

@@ -215,7 +215,11 @@ impl Links {
         }
         if !listed {
             // A name that cannot be looked up must not cut streams that work.
-            return if all_known { Better::Leave } else { Better::Stay };
+            return if all_known {
+                Better::Leave
+            } else {
+                Better::Stay
+            };
         }
         // Only to a router that answers: the stream moves when the new one stands.
         for candidate in candidates {

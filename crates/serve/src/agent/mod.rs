@@ -88,16 +88,13 @@ pub async fn start(config: AgentConfig, context: &ServeContext) -> Result<Starte
     if let Some(address) = config.udp {
         udp::start(address, &exchange, context, &mut started).await?;
     }
-    doors::grpc(
-        "grpc",
-        config.listen,
-        server,
-        &config.limits,
-        door,
-        context,
-        &mut started,
-    )
-    .await?;
+    let at = doors::GrpcDoor {
+        name: "grpc",
+        address: config.listen,
+        tls: server,
+        limits: &config.limits,
+    };
+    doors::grpc(at, door, &registry, context, &mut started).await?;
     end_with(&exchange, context);
     part.ready();
     Ok(started)

@@ -63,29 +63,23 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
         Some(Arc::clone(&readers)),
     );
     let limits = &config.router.limits;
-    doors::grpc(
-        "grpc",
-        config.grpc,
-        grpc,
+    let at = doors::GrpcDoor {
+        name: "grpc",
+        address: config.grpc,
+        tls: grpc,
         limits,
-        door,
-        context,
-        &mut started,
-    )
-    .await?;
+    };
+    doors::grpc(at, door, &registry, context, &mut started).await?;
 
     let door = Door::new(Some(tagging(&config, &exchange, context)), None);
     let limits = &config.agent.limits;
-    doors::grpc(
-        "ingress",
-        config.ingress,
-        local,
+    let at = doors::GrpcDoor {
+        name: "ingress",
+        address: config.ingress,
+        tls: local,
         limits,
-        door,
-        context,
-        &mut started,
-    )
-    .await?;
+    };
+    doors::grpc(at, door, &registry, context, &mut started).await?;
 
     let front_metrics = Registry::new();
     let (authorizer, https) = gateway::guard(

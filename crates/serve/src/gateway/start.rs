@@ -97,7 +97,10 @@ pub(crate) fn guard(
             ca: std::path::PathBuf::new(),
         };
         ServerTls::load(&paths, ClientAuth::None, &[], Alpn::HttpAll).map_err(|source| {
-            StartError::Tls { part: "the HTTP door", source: Box::new(source) }
+            StartError::Tls {
+                part: "the HTTP door",
+                source: Box::new(source),
+            }
         })
     };
     let tls = https.map(load).transpose()?;

@@ -61,17 +61,16 @@ pub async fn start(config: RlpConfig, context: &ServeContext) -> Result<Started,
     let readers = Readers::new(Arc::clone(&exchange), upstream, options);
     let registry = Registry::new();
     collect(&registry, &exchange, &readers, Some(routers));
+    let books = Arc::clone(&exchange);
+    registry.collect(move |snapshot| HopFigures::report_exchange(&books, snapshot));
     let door = Door::new(None, Some(readers));
-    doors::grpc(
-        "grpc",
-        config.listen,
-        server,
-        &config.limits,
-        door,
-        context,
-        &mut started,
-    )
-    .await?;
+    let at = doors::GrpcDoor {
+        name: "grpc",
+        address: config.listen,
+        tls: server,
+        limits: &config.limits,
+    };
+    doors::grpc(at, door, &registry, context, &mut started).await?;
     doors::status(
         config.status,
         None,
@@ -119,6 +118,5 @@ pub(crate) fn collect(
             router_disconnects,
         }
         .report(snapshot);
-        HopFigures::report_exchange(&exchange, snapshot);
     });
 }

@@ -47,16 +47,13 @@ pub async fn start(config: RouterConfig, context: &ServeContext) -> Result<Start
     let door = Door::new(Some(ingress), Some(readers));
     let registry = Registry::new();
     collect(&registry, &exchange);
-    doors::grpc(
-        "grpc",
-        config.listen,
+    let at = doors::GrpcDoor {
+        name: "grpc",
+        address: config.listen,
         tls,
-        &config.limits,
-        door,
-        context,
-        &mut started,
-    )
-    .await?;
+        limits: &config.limits,
+    };
+    doors::grpc(at, door, &registry, context, &mut started).await?;
     doors::status(
         config.status,
         None,
