@@ -20,6 +20,9 @@ use crate::{clock::Clock, load, producer::whole, tally::Tally};
 /// Largest message that a reader takes, as the peers' own readers.
 const LIMIT: usize = 10 << 20;
 
+/// How far a paced reader may be behind and still catch up.
+const CATCH_UP: Duration = Duration::from_millis(50);
+
 /// What a reader asks for.
 #[derive(Clone, Debug)]
 pub(crate) struct Wish {
@@ -125,7 +128,9 @@ async fn read(
             tally.reader_primed();
         }
         if let Some(rate) = wish.pace {
-            free_at = free_at.max(Instant::now()) + Duration::from_secs_f64(whole(count) / rate);
+            // Timers are late by up to a millisecond; what that costs is caught up.
+            let earliest = Instant::now().checked_sub(CATCH_UP).unwrap_or(free_at);
+            free_at = free_at.max(earliest) + Duration::from_secs_f64(whole(count) / rate);
             sleep_until(free_at).await;
         }
     }
