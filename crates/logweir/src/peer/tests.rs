@@ -163,13 +163,15 @@ fn an_agent_takes_its_tags_and_prefers_the_zones_router() {
     let config = agent_config(agent::load(&variables(&suite_agent())).expect("loads"));
     assert_eq!(config.listen, ([127, 0, 0, 1], 0).into());
     assert_eq!(config.tags.len(), 2);
-    assert_eq!(config.routers, ["z-1.127.0.0.1:8082", "127.0.0.1:8082"]);
+    assert_eq!(config.preferred_routers, ["z-1.127.0.0.1:8082"]);
+    assert_eq!(config.routers, ["127.0.0.1:8082"]);
     assert!(config.drop_logs);
     assert_eq!(config.status, None, "only with DEBUG_METRICS");
     let mut set = suite_agent();
     set.push(("ROUTER_ADDR_WITH_AZ", ":8082"));
     set.push(("AGENT_DISABLE_UDP", "1"));
     let config = agent_config(agent::load(&variables(&set)).expect("loads"));
+    assert!(config.preferred_routers.is_empty(), "no host, no candidate");
     assert_eq!(config.routers, ["127.0.0.1:8082"]);
     assert_eq!(config.udp, None);
 }
