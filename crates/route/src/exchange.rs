@@ -17,8 +17,8 @@ use logweir_proto::{
 use crate::{
     admit::{self, Admitted, Unclean, span},
     index::{Index, Wants},
-    ledger::{Cause, LossTotals, QueueStats},
-    queue::{Budget, Chunk, ChunkQueue, Dropped, QueueLimits, Span, Taken},
+    ledger::{Cause, Loss, LossTotals, QueueStats},
+    queue::{Budget, Chunk, ChunkQueue, Dropped, QueueLimits, Span, Taken, Terms},
     selector::Selector,
     shard::Group,
 };
@@ -60,7 +60,8 @@ impl SubscribeRequest {
 
 /// One reader as the index sees it.
 pub(crate) struct Subscriber {
-    id: u64,
+    /// Younger ones have higher numbers.
+    pub(crate) id: u64,
     pub(crate) selectors: Vec<Selector>,
     pub(crate) shard: Box<str>,
     pub(crate) deterministic_name: Box<str>,
@@ -94,10 +95,13 @@ pub struct ExchangeStats {
     pub queues: QueueStats,
 }
 
+/// What a subscribe or unsubscribe changes, besides the index that it swaps.
 #[derive(Default)]
 struct Registry {
     next: u64,
-    members: Vec<Arc<Subscriber>>,
+    count: usize,
+    /// Slots below the highest that are free again.
+    free: Vec<u32>,
     /// Balance of the queues whose readers left.
     retired: QueueStats,
     ended: bool,
@@ -134,33 +138,38 @@ impl Exchange {
         let mut registry = self.registry();
         let id = registry.next;
         registry.next += 1;
-        registry.members.push(Arc::new(Subscriber {
+        let highest = u32::try_from(registry.count).unwrap_or(u32::MAX);
+        let slot = registry.free.pop().unwrap_or(highest);
+        registry.count += 1;
+        let member = Arc::new(Subscriber {
             id,
             selectors: request.selectors,
             shard: request.shard.into(),
             deterministic_name: request.deterministic_name.into(),
             queue: Arc::clone(&queue),
-        }));
+        });
         if registry.ended {
             queue.end();
         }
-        self.index
-            .store(Arc::new(Index::build(registry.members.clone())));
+        let index = self.index.load();
+        self.index.store(Arc::new(index.with(slot, member)));
         Subscription {
             exchange: Arc::clone(self),
             id,
+            slot,
             queue,
         }
     }
 
-    fn unsubscribe(&self, id: u64) {
+    fn unsubscribe(&self, id: u64, slot: u32) {
         let mut registry = self.registry();
-        let Some(position) = registry.members.iter().position(|member| member.id == id) else {
+        let index = self.index.load();
+        let Some(member) = index.members.get(slot).filter(|member| member.id == id) else {
             return;
         };
-        let member = registry.members.remove(position);
-        self.index
-            .store(Arc::new(Index::build(registry.members.clone())));
+        registry.free.push(slot);
+        registry.count -= 1;
+        self.index.store(Arc::new(index.without(slot)));
         let cause = if registry.ended {
             Cause::Shutdown
         } else {
@@ -178,7 +187,7 @@ impl Exchange {
     pub fn end(&self) {
         let mut registry = self.registry();
         registry.ended = true;
-        for member in &registry.members {
+        for member in self.index.load().members.iter() {
             member.queue.end();
         }
     }
@@ -196,10 +205,10 @@ impl Exchange {
     pub fn stats(&self) -> ExchangeStats {
         let registry = self.registry();
         let mut queues = registry.retired;
-        for member in &registry.members {
+        for member in self.index.load().members.iter() {
             queues.add(&member.queue.stats());
         }
-        let subscriptions = registry.members.len();
+        let subscriptions = registry.count;
         drop(registry);
         ExchangeStats {
             ingress: *self.ingress(),
@@ -210,8 +219,8 @@ impl Exchange {
 
     /// Balance of each live subscription, for dumps: id, shard id, balance.
     pub fn subscriptions(&self) -> Vec<(u64, Box<str>, QueueStats)> {
-        let registry = self.registry();
-        let members = registry.members.iter();
+        let index = self.index.load();
+        let members = index.members.iter();
         members
             .map(|member| (member.id, member.shard.clone(), member.queue.stats()))
             .collect()
@@ -272,13 +281,14 @@ impl Exchange {
 pub struct Subscription {
     exchange: Arc<Exchange>,
     id: u64,
+    slot: u32,
     queue: Arc<ChunkQueue>,
 }
 
 impl Subscription {
     /// See [`ChunkQueue::poll_take`].
-    pub fn poll_take(&self, context: &mut Context<'_>, tell: bool) -> Poll<Option<Taken>> {
-        self.queue.poll_take(context, tell)
+    pub fn poll_take(&self, context: &mut Context<'_>, terms: Terms) -> Poll<Option<Taken>> {
+        self.queue.poll_take(context, terms)
     }
 
     /// See [`ChunkQueue::take`].
@@ -302,6 +312,16 @@ impl Subscription {
         self.exchange.losses().record_frames(cause, &chunk.frames);
     }
 
+    /// A loss that was taken could not be told: it is told with the next.
+    pub fn untold(&self, loss: &Loss) {
+        self.queue.untold(loss);
+    }
+
+    /// Unsubscribes now, and counts what was still queued.
+    pub fn leave(&self) {
+        self.exchange.unsubscribe(self.id, self.slot);
+    }
+
     /// A handle that fills this queue directly, past the index: for hops whose
     /// envelopes come in for one reader already.
     pub fn feeder(&self) -> Feeder {
@@ -320,7 +340,7 @@ impl Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.exchange.unsubscribe(self.id);
+        self.leave();
     }
 }
 
@@ -412,7 +432,7 @@ impl Publisher {
         } = &mut self.scratch;
         self.exchange.count_in(batch.len(), unmatched, admitted);
         for slot in touched.drain(..) {
-            let Some(subscriber) = index.members.get(slot as usize) else {
+            let Some(subscriber) = index.members.get(slot) else {
                 continue;
             };
             let frames = &mut wanted[slot as usize];
@@ -436,13 +456,14 @@ impl Exchange {
         if dropped.runs.is_empty() {
             return;
         }
-        let late = dropped
+        let late: u64 = dropped
             .runs
             .iter()
             .filter(|(cause, _)| *cause == Cause::ReaderGone)
-            .count();
+            .map(|(_, run)| frames(run).count() as u64)
+            .sum();
         if late > 0 {
-            self.record_late(late as u64);
+            self.record_late(late);
         }
         self.record_losses(dropped);
     }
@@ -451,14 +472,14 @@ impl Exchange {
 impl Scratch {
     /// Finds out who wants each frame. Returns how many envelopes nobody wants.
     fn route(&mut self, index: &Index, batch: &[u8]) -> Result<u64, Unclean> {
-        self.reset(index.members.len());
+        self.reset(index.members.slots());
         let mut kinds = 0;
         let mut unmatched = 0;
         // Subscribers that want whole kinds of every source are matched once for
         // the batch below; the others frame by frame.
         let by_frame = !index.every.named.is_empty()
             || !index.every.groups.is_empty()
-            || !index.by_source.is_empty();
+            || index.has_sources();
         let everything: u8 = index
             .every
             .kinds
@@ -499,8 +520,8 @@ impl Scratch {
     /// shard. Returns whether anybody does.
     fn match_frame(&mut self, index: &Index, envelope: &Peek<'_>, kind: u8) -> bool {
         let mut matched = false;
-        let own = index.by_source.get(envelope.source_id);
-        for wants in [Some(&index.every), own].into_iter().flatten() {
+        let own = index.of(envelope.source_id);
+        for wants in [Some(&*index.every), own].into_iter().flatten() {
             for slot in wants.named_for(envelope) {
                 self.want(slot);
                 matched = true;
@@ -539,7 +560,13 @@ impl Scratch {
                 frames.extend((0_u32..).take(self.spans.len()));
                 continue;
             }
-            // Named wishes of the same reader may have added some already.
+            if frames.is_empty() {
+                let wanted = (0_u32..).zip(&self.spans);
+                let wanted = wanted.filter(|(_, span)| span.kind & kinds != 0);
+                frames.extend(wanted.map(|(position, _)| position));
+                continue;
+            }
+            // Named wishes of the same reader have added some already.
             let before = std::mem::take(frames);
             let mut before = before.into_iter().peekable();
             for (position, span) in (0_u32..).zip(&self.spans) {
@@ -571,8 +598,8 @@ impl Scratch {
         self.turn = self.turn.wrapping_add(1);
         let turned = (0..count).map(|step| group.members[(self.turn + step) % count]);
         let load = |slot: &u32| {
-            let slot = *slot as usize;
-            index.members[slot].queue.load() + self.bytes[slot]
+            let waiting = index.members.get(*slot).map_or(0, |own| own.queue.load());
+            waiting + self.bytes[*slot as usize]
         };
         turned.min_by_key(load).unwrap_or_default()
     }

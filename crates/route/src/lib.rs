@@ -24,5 +24,5 @@ pub use exchange::{
     Subscription,
 };
 pub use ledger::{Cause, Loss, LossTotals, QueueStats};
-pub use queue::{Chunk, ChunkQueue, QueueLimits, Taken};
+pub use queue::{Chunk, ChunkQueue, QueueLimits, Taken, Terms};
 pub use selector::{Selector, SelectorError};

@@ -21,6 +21,11 @@ pub const CHUNK_ENVELOPES: u32 = 100;
 /// Runs of frames from this size on are shared by reference; smaller ones are
 /// copied into the tail, so that they travel together and pin no large buffer.
 const SHARE_FROM: usize = 8 << 10;
+/// A reader that has more than this to read gets copies from then on. A shared run
+/// keeps the whole read buffer that it lies in, which may be many times its size: a
+/// reader that keeps up gives it back at once, one that stands still would hold a
+/// multiple of its bounds.
+const SHARE_UNTIL: u64 = 1 << 20;
 
 /// Where one envelope's frame lies in its batch, and its kind as a bit.
 #[derive(Clone, Copy, Debug)]
@@ -107,6 +112,24 @@ pub struct Taken {
     pub chunk: Option<Chunk>,
 }
 
+/// What a reader waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// Without it a loss stays where it is and adds up, so that a reader is not told
+    /// of each chunk.
+    pub tell: bool,
+    /// The reader is not woken for less than this many bytes: it gathers.
+    pub at_least: u64,
+}
+
+impl Terms {
+    /// Whatever there is, as soon as it is there.
+    pub const ANY: Terms = Terms {
+        tell: true,
+        at_least: 0,
+    };
+}
+
 /// Chunks that a push or a close dropped, for the ledger of the hop.
 #[must_use = "dropped chunks must be counted"]
 #[derive(Debug, Default)]
@@ -134,6 +157,8 @@ struct Inner {
     stats: QueueStats,
     loss: Option<Box<Loss>>,
     reader: Option<Waker>,
+    /// The reader is woken once this many bytes wait.
+    wake_from: u64,
     state: State,
 }
 
@@ -166,6 +191,7 @@ impl ChunkQueue {
                 stats: QueueStats::default(),
                 loss: None,
                 reader: None,
+                wake_from: 0,
                 state: State::Open,
             }),
         }
@@ -210,7 +236,8 @@ impl ChunkQueue {
         )
     }
 
-    /// Adds one run of frames that is nobody else's, such as a converted batch.
+    /// Adds one run of frames that is nobody else's, such as a converted batch. It has
+    /// to be within the bounds of a chunk, unless it is a single envelope.
     pub fn push_chunk(&self, chunk: Chunk) -> Dropped {
         let mut inner = self.lock();
         if let Some(cause) = inner.refuses() {
@@ -218,8 +245,13 @@ impl ChunkQueue {
             return inner.drop_run(cause, chunk);
         }
         let before = inner.stats.queued_bytes;
+        if chunk.frames.len() > self.limits.frame {
+            inner.stats.offered += u64::from(chunk.envelopes);
+            let dropped = inner.drop_run(Cause::TooLarge, chunk);
+            return self.settle(inner, before, dropped);
+        }
         if chunk.frames.len() >= SHARE_FROM {
-            inner.share(chunk);
+            inner.sealed_by(chunk);
         } else {
             inner.append_run(&chunk.frames, chunk.envelopes, chunk.deprecated_tags);
         }
@@ -231,9 +263,20 @@ impl ChunkQueue {
         let mut inner = self.lock();
         inner.stats.taken -= u64::from(chunk.envelopes);
         inner.stats.dropped[cause.index()] += u64::from(chunk.envelopes);
-        if inner.state == State::Open {
+        if inner.state != State::Closed {
             let loss = inner.loss.get_or_insert_default();
             loss.record_frames(cause, &chunk.frames);
+        }
+    }
+
+    /// A loss that was taken could not be told: it is told with the next.
+    pub fn untold(&self, loss: &Loss) {
+        let mut inner = self.lock();
+        inner.loss.get_or_insert_default().add(loss);
+        let reader = inner.reader.take();
+        drop(inner);
+        if let Some(reader) = reader {
+            reader.wake();
         }
     }
 
@@ -296,7 +339,8 @@ impl ChunkQueue {
                 .append(&mut inner.drop_run(Cause::QueueFull, oldest).runs);
         }
         self.note_load(before, inner.stats.queued_bytes);
-        let has_news = inner.stats.queued > 0 || inner.loss.is_some();
+        let gathered = inner.stats.queued > 0 && inner.stats.queued_bytes >= inner.wake_from;
+        let has_news = gathered || inner.loss.is_some();
         let reader = if has_news { inner.reader.take() } else { None };
         drop(inner);
         if let Some(reader) = reader {
@@ -320,18 +364,23 @@ impl ChunkQueue {
         }
     }
 
-    /// Takes the oldest chunk, with what was lost before it. Without `tell` a loss
-    /// stays where it is and adds up, so that a reader is not told of each chunk.
-    /// `None` once the queue has ended and is empty.
-    pub fn poll_take(&self, context: &mut Context<'_>, tell: bool) -> Poll<Option<Taken>> {
+    /// Takes the oldest chunk, with what was lost before it, on these terms. `None`
+    /// once the queue has ended and is empty.
+    pub fn poll_take(&self, context: &mut Context<'_>, terms: Terms) -> Poll<Option<Taken>> {
         let mut inner = self.lock();
-        let tell = tell || inner.state != State::Open;
-        if let Some(taken) = self.take_now(&mut inner, tell) {
+        let open = inner.state == State::Open;
+        let tell = terms.tell || !open;
+        let enough = !open || inner.stats.queued_bytes >= terms.at_least;
+        let told = tell && inner.loss.is_some();
+        if (enough || told)
+            && let Some(taken) = self.take_now(&mut inner, tell)
+        {
             return Poll::Ready(Some(taken));
         }
-        if inner.state != State::Open {
+        if !open {
             return Poll::Ready(None);
         }
+        inner.wake_from = terms.at_least;
         match &mut inner.reader {
             Some(reader) => reader.clone_from(context.waker()),
             none => *none = Some(context.waker().clone()),
@@ -341,7 +390,7 @@ impl ChunkQueue {
 
     /// Waits for the oldest chunk. `None` once the queue has ended and is empty.
     pub async fn take(&self) -> Option<Taken> {
-        std::future::poll_fn(|context| self.poll_take(context, true)).await
+        std::future::poll_fn(|context| self.poll_take(context, Terms::ANY)).await
     }
 
     /// The oldest chunk, if there is one now.
@@ -460,7 +509,15 @@ impl Inner {
         self.count_in(run.len(), envelopes);
     }
 
-    fn share(&mut self, chunk: Chunk) {
+    /// Adds a piece of somebody's read buffer.
+    fn share(&mut self, mut chunk: Chunk) {
+        if self.stats.queued_bytes > SHARE_UNTIL {
+            chunk.frames = Bytes::copy_from_slice(&chunk.frames);
+        }
+        self.sealed_by(chunk);
+    }
+
+    fn sealed_by(&mut self, chunk: Chunk) {
         self.seal();
         self.count_in(chunk.frames.len(), chunk.envelopes);
         self.sealed.push_back(chunk);
@@ -505,7 +562,7 @@ impl Inner {
 
     fn drop_run(&mut self, cause: Cause, chunk: Chunk) -> Dropped {
         self.stats.dropped[cause.index()] += u64::from(chunk.envelopes);
-        if self.state == State::Open {
+        if self.state != State::Closed {
             self.loss
                 .get_or_insert_default()
                 .record_frames(cause, &chunk.frames);

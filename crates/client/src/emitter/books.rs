@@ -8,7 +8,7 @@ use std::{
 };
 
 use logweir_route::{
-    Cause, Chunk, ChunkQueue, Loss, QueueStats,
+    Cause, Chunk, ChunkQueue, Loss, QueueStats, Terms,
     ledger::{ByCause, causes},
 };
 
@@ -95,7 +95,7 @@ impl Books {
             // Read before taking: drops in between only make it too small, and a
             // flush that waits for it then waits for the whole flight.
             let head = head(&queue.stats());
-            let taken = match queue.poll_take(context, true) {
+            let taken = match queue.poll_take(context, Terms::ANY) {
                 Poll::Ready(Some(taken)) => taken,
                 Poll::Ready(None) => return Took::Over,
                 Poll::Pending => return Took::Nothing,

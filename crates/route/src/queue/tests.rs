@@ -156,7 +156,7 @@ impl Model {
         self.waiting.extend(numbers);
         self.dropped(dropped);
         for (cause, run) in &dropped.runs {
-            if matches!(cause, Cause::QueueFull | Cause::TooLarge) {
+            if *cause != Cause::ReaderGone {
                 self.lost_while_open += self::numbers(run).len() as u64;
             }
         }
@@ -225,6 +225,54 @@ fn large_batches_are_shared_and_small_ones_travel_together() {
 }
 
 #[test]
+fn a_stalled_reader_does_not_pin_read_buffers() {
+    let queue = ChunkQueue::alone(QueueLimits {
+        bytes: 8 << 20,
+        envelopes: u64::MAX,
+        frame: 1 << 20,
+    });
+    // A quarter of a megabyte was read; this reader wants a small part of it.
+    let (part, spans) = batch(0, 20, 500);
+    let pinned: usize = (0..400)
+        .map(|_| {
+            let mut read = BytesMut::with_capacity(256 << 10);
+            read.extend_from_slice(&part);
+            let size = read.capacity();
+            let read = read.freeze();
+            assert!(queue.push_all(&read, &spans).runs.is_empty());
+            if read.is_unique() { 0 } else { size }
+        })
+        .sum();
+    let waiting = queue.load();
+    assert!(waiting > 3 << 20, "{waiting} bytes wait");
+    assert!(pinned <= 32 << 20, "{pinned} bytes pinned for {waiting}");
+}
+
+#[test]
+fn a_converted_envelope_over_the_limit_is_dropped_and_told() {
+    let queue = ChunkQueue::alone(LIMITS);
+    let (frames, spans) = batch(0, 1, LIMITS.frame);
+    let dropped = queue.push_chunk(chunk_of(&frames, &spans));
+    assert_eq!(dropped.runs.len(), 1);
+    assert_eq!(dropped.runs[0].0, Cause::TooLarge);
+    let taken = queue.try_take().unwrap();
+    assert_eq!(taken.loss.unwrap().total(), 1);
+    assert!(taken.chunk.is_none() && queue.stats().balanced());
+}
+
+#[test]
+fn what_comes_after_the_end_is_told_to_a_reader_that_still_reads() {
+    let queue = ChunkQueue::alone(LIMITS);
+    let (bytes, spans) = batch(0, 1, 1);
+    assert!(queue.push_all(&bytes, &spans).runs.is_empty());
+    queue.end();
+    assert_eq!(queue.push_all(&bytes, &spans).runs[0].0, Cause::Shutdown);
+    let taken = queue.try_take().unwrap();
+    assert_eq!(taken.loss.unwrap().by_cause[Cause::Shutdown.index()], 1);
+    assert!(taken.chunk.is_some());
+}
+
+#[test]
 fn a_batch_over_the_chunk_size_is_cut_at_frame_borders() {
     let queue = ChunkQueue::alone(QueueLimits {
         bytes: 10 << 20,
@@ -247,13 +295,13 @@ fn a_batch_over_the_chunk_size_is_cut_at_frame_borders() {
 fn the_reader_is_woken_by_a_push_and_by_the_end() {
     let queue = ChunkQueue::alone(LIMITS);
     let mut context = Context::from_waker(Waker::noop());
-    assert!(queue.poll_take(&mut context, true).is_pending());
+    assert!(queue.poll_take(&mut context, Terms::ANY).is_pending());
     let (bytes, spans) = batch(0, 1, 1);
     assert!(queue.push_all(&bytes, &spans).runs.is_empty());
-    assert!(queue.poll_take(&mut context, true).is_ready());
-    assert!(queue.poll_take(&mut context, true).is_pending());
+    assert!(queue.poll_take(&mut context, Terms::ANY).is_ready());
+    assert!(queue.poll_take(&mut context, Terms::ANY).is_pending());
     queue.end();
-    assert_eq!(queue.poll_take(&mut context, true), Poll::Ready(None));
+    assert_eq!(queue.poll_take(&mut context, Terms::ANY), Poll::Ready(None));
 }
 
 #[test]
@@ -269,12 +317,28 @@ fn a_loss_adds_up_until_the_reader_asks_for_it() {
         let (bytes, spans) = batch(round * 100, 100, 256);
         drop(queue.push_all(&bytes, &spans));
     }
-    let Poll::Ready(Some(taken)) = queue.poll_take(&mut context, false) else {
+    let Poll::Ready(Some(taken)) = queue.poll_take(
+        &mut context,
+        Terms {
+            tell: false,
+            at_least: 0,
+        },
+    ) else {
         panic!("empty")
     };
     assert!(taken.loss.is_none());
-    assert!(queue.poll_take(&mut context, false).is_pending());
-    let Poll::Ready(Some(taken)) = queue.poll_take(&mut context, true) else {
+    assert!(
+        queue
+            .poll_take(
+                &mut context,
+                Terms {
+                    tell: false,
+                    at_least: 0
+                }
+            )
+            .is_pending()
+    );
+    let Poll::Ready(Some(taken)) = queue.poll_take(&mut context, Terms::ANY) else {
         panic!("untold")
     };
     assert_eq!(taken.loss.unwrap().total(), 200);
@@ -304,4 +368,47 @@ fn queues_over_the_common_budget_are_held_to_their_share() {
     assert!(total <= 4 * 2 * CHUNK_BYTES, "{total}");
     drop(queues);
     assert_eq!(budget.used.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn a_gathering_reader_is_woken_by_enough_bytes_or_by_the_end() {
+    let queue = ChunkQueue::alone(LIMITS);
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut context = Context::from_waker(&waker);
+    let gather = Terms {
+        tell: false,
+        at_least: 1_000,
+    };
+    assert!(queue.poll_take(&mut context, gather).is_pending());
+    let mut number = 0;
+    while queue.load() < 900 {
+        let (bytes, spans) = batch(number, 1, 50);
+        assert!(queue.push_all(&bytes, &spans).runs.is_empty());
+        number += 1;
+    }
+    assert_eq!(woken.times(), 0);
+    assert!(queue.poll_take(&mut context, gather).is_pending());
+    let (bytes, spans) = batch(number, 1, 200);
+    assert!(queue.push_all(&bytes, &spans).runs.is_empty());
+    assert_eq!(woken.times(), 1);
+    assert!(queue.poll_take(&mut context, gather).is_ready());
+    assert!(queue.poll_take(&mut context, gather).is_pending());
+    queue.end();
+    assert_eq!(woken.times(), 2);
+}
+
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Woken {
+    fn times(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl std::task::Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }

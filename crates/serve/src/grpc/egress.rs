@@ -22,6 +22,7 @@ use logweir_route::{
 use prost::Message;
 use tonic::Status;
 
+use super::pace::Pace;
 use super::reader::{ReaderBody, ReaderStream, Shape, Slot, TagForm};
 use crate::rlp::Routers;
 
@@ -65,6 +66,7 @@ pub struct Readers {
     upstream: Upstream,
     options: ReadersOptions,
     open: Arc<AtomicUsize>,
+    pace: Pace,
     rejected: AtomicU64,
 }
 
@@ -76,6 +78,7 @@ impl Readers {
             upstream,
             options,
             open: Arc::default(),
+            pace: Pace::new(),
             rejected: AtomicU64::new(0),
         })
     }
@@ -143,6 +146,7 @@ impl Readers {
             tags,
             form,
             self.options.hop,
+            self.pace.turn(),
             feed,
             slot,
         ))

@@ -2,6 +2,7 @@
 
 mod egress;
 mod ingress;
+mod pace;
 mod reader;
 
 use std::{

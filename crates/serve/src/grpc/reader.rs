@@ -17,10 +17,12 @@ use logweir_proto::{
     edit::{to_deprecated, to_preferred},
     frames::{frames, push_frame},
 };
-use logweir_route::{Chunk, Loss, QueueStats, Subscription, notice};
+use logweir_route::{Chunk, Loss, QueueStats, Subscription, Terms, notice};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::DropGuard;
 use tonic::Status;
+
+use super::pace::Turn;
 
 /// A reader that loses on and on is told this often.
 const NOTICE_EVERY: Duration = Duration::from_secs(1);
@@ -28,6 +30,9 @@ const NOTICE_EVERY: Duration = Duration::from_secs(1);
 /// Messages below this size are joined with their prefix; larger ones go out by
 /// reference, their prefix before them.
 const JOIN_BELOW: usize = 4 << 10;
+
+/// With this much in its queue a reader gathers no longer.
+const WORTH_A_MESSAGE: u64 = 16 << 10;
 
 /// Which map of an envelope carries its tags on the way out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +65,10 @@ pub struct ReaderStream {
     /// No notice before this.
     quiet_until: Option<Instant>,
     alarm: Option<Pin<Box<Sleep>>>,
+    turn: Turn,
+    /// Small messages wait until then.
+    gather_until: Option<Instant>,
+    gathered: Pin<Box<Sleep>>,
     /// Ends whatever fills the queue when the reader goes.
     _feed: Option<DropGuard>,
     _slot: Slot,
@@ -71,6 +80,7 @@ impl ReaderStream {
         tags: TagForm,
         form: notice::Form,
         hop: &'static str,
+        turn: Turn,
         feed: Option<DropGuard>,
         slot: Slot,
     ) -> Self {
@@ -82,6 +92,9 @@ impl ReaderStream {
             behind: None,
             quiet_until: None,
             alarm: None,
+            turn,
+            gather_until: None,
+            gathered: Box::pin(tokio::time::sleep(Duration::ZERO)),
             _feed: feed,
             _slot: slot,
         }
@@ -98,18 +111,25 @@ impl ReaderStream {
             return Poll::Ready(Some(self.convert(chunk)));
         }
         loop {
-            let tell = self.may_tell();
-            match self.subscription.poll_take(context, tell) {
+            let terms = Terms {
+                tell: self.may_tell(),
+                at_least: self.at_least(context),
+            };
+            match self.subscription.poll_take(context, terms) {
                 Poll::Ready(None) => return Poll::Ready(None),
-                Poll::Ready(Some(taken)) => match (taken.loss, taken.chunk) {
-                    (Some(loss), chunk) => {
-                        self.behind = chunk;
-                        return Poll::Ready(Some(self.notice(&loss)));
+                Poll::Ready(Some(taken)) => {
+                    let now = Instant::now();
+                    self.gather_until = self.turn.gather(now).map(|gather| now + gather);
+                    match (taken.loss, taken.chunk) {
+                        (Some(loss), chunk) => {
+                            self.behind = chunk;
+                            return Poll::Ready(Some(self.notice(&loss)));
+                        }
+                        (None, Some(chunk)) => return Poll::Ready(Some(self.convert(chunk))),
+                        (None, None) => {}
                     }
-                    (None, Some(chunk)) => return Poll::Ready(Some(self.convert(chunk))),
-                    (None, None) => {}
-                },
-                Poll::Pending if tell => return Poll::Pending,
+                }
+                Poll::Pending if terms.tell => return Poll::Pending,
                 Poll::Pending => {
                     // A loss may be waiting to be told: look again when it may be.
                     if let Some(alarm) = &mut self.alarm {
@@ -120,6 +140,22 @@ impl ReaderStream {
                 }
             }
         }
+    }
+
+    /// How many bytes make a message worth its while now. While the reader gathers,
+    /// its task is woken at the end of that.
+    fn at_least(&mut self, context: &mut Context<'_>) -> u64 {
+        let Some(until) = self.gather_until else {
+            return 0;
+        };
+        if self.gathered.deadline() != until {
+            self.gathered.as_mut().reset(until);
+        }
+        if self.gathered.as_mut().poll(context).is_ready() {
+            self.gather_until = None;
+            return 0;
+        }
+        WORTH_A_MESSAGE
     }
 
     fn may_tell(&self) -> bool {
