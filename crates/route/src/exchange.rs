@@ -477,9 +477,8 @@ impl Scratch {
         let mut unmatched = 0;
         // Subscribers that want whole kinds of every source are matched once for
         // the batch below; the others frame by frame.
-        let by_frame = !index.every.named.is_empty()
-            || !index.every.groups.is_empty()
-            || index.has_sources();
+        let by_frame =
+            !index.every.named.is_empty() || !index.every.groups.is_empty() || index.has_sources();
         let everything: u8 = index
             .every
             .kinds

@@ -3,6 +3,8 @@
 use crc::{CRC_64_XZ, Crc};
 use logweir_proto::peek::{Kind, Peek};
 
+use crate::index::Members;
+
 /// Go's `crc64.ECMA` is CRC-64/XZ.
 const NAME_HASH: Crc<u64> = Crc::<u64>::new(&CRC_64_XZ);
 
@@ -10,6 +12,7 @@ const NAME_HASH: Crc<u64> = Crc::<u64>::new(&CRC_64_XZ);
 /// exactly one of them.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
+    pub(crate) shard: Box<str>,
     /// Slots of the members, by deterministic name (bytes), then by age.
     pub(crate) members: Vec<u32>,
     /// One member with a deterministic name makes the whole group deterministic.
@@ -17,6 +20,22 @@ pub(crate) struct Group {
 }
 
 impl Group {
+    pub(crate) fn new(shard: Box<str>, slot: u32) -> Self {
+        Self {
+            shard,
+            members: vec![slot],
+            deterministic: false,
+        }
+    }
+
+    /// Puts the members in order after one has come or gone.
+    pub(crate) fn order(&mut self, all: &Members) {
+        let name = |slot: u32| all.get(slot).map_or("", |own| &*own.deterministic_name);
+        self.deterministic = self.members.iter().any(|slot| !name(*slot).is_empty());
+        self.members
+            .sort_by_key(|slot| (name(*slot), all.get(*slot).map(|own| own.id)));
+    }
+
     /// The member that this envelope's metric names decide on, in a deterministic
     /// group. `None` where the names do not decide: the least loaded one then.
     pub(crate) fn decided(&self, envelope: &Peek<'_>) -> Option<u32> {

@@ -257,3 +257,37 @@ fn after_the_end_readers_get_the_rest_and_late_envelopes_are_counted() {
     assert!(stats.balanced());
     assert_eq!(stats.dropped[Cause::Shutdown.index()], 1);
 }
+
+#[test]
+fn a_run_that_comes_after_its_reader_left_is_counted_by_envelope() {
+    let exchange = Exchange::new(limits(1000));
+    let reader = exchange.subscribe(SubscribeRequest::default());
+    let feeder = reader.feeder();
+    drop(reader);
+    feeder.push(Chunk {
+        frames: batch(&vec![log("a", "late"); 7]),
+        envelopes: 7,
+        deprecated_tags: false,
+    });
+    let stats = exchange.stats().queues;
+    assert_eq!(stats.dropped[Cause::ReaderGone.index()], 7);
+    assert!(stats.balanced(), "{stats:?}");
+    assert_eq!(exchange.losses().by_cause()[Cause::ReaderGone.index()], 7);
+}
+
+#[test]
+fn thousands_of_readers_may_come_and_go_at_once() {
+    let exchange = Exchange::new(limits(1000));
+    let readers: Vec<_> = (0..10_000)
+        .map(|number| {
+            let source = format!("app-{number}");
+            exchange.subscribe(request(&[any(Some(&source), Kind::Log)]))
+        })
+        .collect();
+    exchange
+        .publisher()
+        .publish(&batch(&[log("app-7000", "one")]));
+    assert_eq!(drain(&readers[7000]).len(), 1);
+    drop(readers);
+    assert_eq!(exchange.stats().subscriptions, 0);
+}
