@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use logweir_proto::{frames::frames, peek::peek};
+use logweir_proto::{
+    frames::frames,
+    peek::{Peek, peek},
+};
 
 use hashbrown::HashMap;
 
@@ -120,6 +123,10 @@ impl QueueStats {
 /// Most sources that one [`Loss`] names; the rest are counted together.
 const NAMED: usize = 32;
 
+/// Longest source id that is named, in bytes. Longer ones are counted with the rest:
+/// a stranger chooses them, and what was lost is remembered for long.
+const NAME_BYTES: usize = 256;
+
 /// What one reader lost since it was last told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Loss {
@@ -135,22 +142,36 @@ impl Loss {
     /// Counts `envelopes` of `source`.
     pub fn record(&mut self, cause: Cause, source: &str, envelopes: u64) {
         self.by_cause[cause.index()] += envelopes;
-        if let Some(counts) = self.sources.get_mut(source) {
-            counts[cause.index()] += envelopes;
-        } else if self.sources.len() < NAMED {
-            let mut counts = ByCause::default();
-            counts[cause.index()] = envelopes;
-            self.sources.insert(source.into(), counts);
-        } else {
-            self.rest[cause.index()] += envelopes;
+        self.of(source)[cause.index()] += envelopes;
+    }
+
+    /// Adds what another one holds.
+    pub fn add(&mut self, other: &Loss) {
+        add(&mut self.by_cause, &other.by_cause);
+        for (source, counts) in &other.sources {
+            add(self.of(source), counts);
         }
+        add(&mut self.rest, &other.rest);
+    }
+
+    /// Where a source is counted.
+    fn of(&mut self, source: &str) -> &mut ByCause {
+        let known = self.sources.contains_key(source);
+        if !known && (self.sources.len() >= NAMED || source.len() > NAME_BYTES) {
+            return &mut self.rest;
+        }
+        if !known {
+            self.sources.insert(source.into(), ByCause::default());
+        }
+        self.sources.get_mut(source).unwrap_or(&mut self.rest)
     }
 
     /// Counts every envelope of a run of frames under its source. A notice counts
     /// for what it spoke of.
     pub fn record_frames(&mut self, cause: Cause, run: &[u8]) {
         for_each_envelope(run, |source, envelope| {
-            self.record(cause, source, notice::speaks_of(envelope).unwrap_or(1));
+            let seen = envelope.and_then(|(bytes, seen)| notice::speaks_of(bytes, seen));
+            self.record(cause, source, seen.unwrap_or(1));
         });
     }
 
@@ -178,11 +199,17 @@ pub fn causes(counts: &ByCause) -> impl Iterator<Item = (Cause, u64)> + '_ {
         .filter(|(_, count)| *count > 0)
 }
 
-/// Calls `visit` with the source id and the bytes of each envelope of a run of frames.
-fn for_each_envelope(run: &[u8], mut visit: impl FnMut(&str, &[u8])) {
+/// Calls `visit` with the source id of each envelope of a run of frames, and with what
+/// is in it.
+fn for_each_envelope<'a>(
+    run: &'a [u8],
+    mut visit: impl FnMut(&str, Option<(&'a [u8], &Peek<'a>)>),
+) {
     for frame in frames(run).flatten() {
-        let source = peek(frame.envelope).map_or("", |envelope| envelope.source_id);
-        visit(source, frame.envelope);
+        match peek(frame.envelope) {
+            Ok(seen) => visit(seen.source_id, Some((frame.envelope, &seen))),
+            Err(_) => visit("", None),
+        }
     }
 }
 
@@ -216,6 +243,9 @@ impl LossTotals {
         if let Some(sum) = self.sources.get_mut(source) {
             add(sum, counts);
             return;
+        }
+        if source.len() > NAME_BYTES {
+            return add(&mut self.rest, counts);
         }
         if self.sources.len() >= 2 * Self::TOP {
             self.prune();
@@ -299,6 +329,34 @@ mod tests {
         assert_eq!(loss.total(), 200);
         let named: u64 = loss.sources.values().flatten().sum();
         assert_eq!(named + loss.rest.iter().sum::<u64>(), 200);
+    }
+
+    #[test]
+    fn endless_source_ids_are_counted_but_not_kept() {
+        let (mut loss, mut totals) = (Loss::default(), LossTotals::default());
+        for letter in ["a", "b"] {
+            let source = letter.repeat(NAME_BYTES + 1);
+            loss.record(Cause::QueueFull, &source, 3);
+            totals.record(Cause::QueueFull, &source, 3);
+        }
+        assert_eq!((loss.total(), loss.sources.len()), (6, 0));
+        assert_eq!(loss.rest[Cause::QueueFull.index()], 6);
+        let (top, rest) = totals.top(10);
+        assert!(top.is_empty());
+        assert_eq!(rest[Cause::QueueFull.index()], 6);
+    }
+
+    #[test]
+    fn losses_that_are_added_up_stay_whole_and_bounded() {
+        let (mut one, mut other) = (Loss::default(), Loss::default());
+        for source in 0..30 {
+            one.record(Cause::QueueFull, &format!("a-{source}"), 1);
+            other.record(Cause::TooLarge, &format!("b-{source}"), 2);
+        }
+        one.add(&other);
+        assert_eq!((one.total(), one.sources.len()), (90, NAMED));
+        let named: u64 = one.sources.values().flatten().sum();
+        assert_eq!(named + one.rest.iter().sum::<u64>(), 90);
     }
 
     #[test]
