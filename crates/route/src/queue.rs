@@ -78,6 +78,13 @@ pub struct Budget {
     queues: AtomicUsize,
 }
 
+/// Queues take from their budget in pieces of this many bytes.
+const QUANTUM: u64 = 16 << 10;
+
+fn quanta(bytes: u64) -> usize {
+    usize::try_from(bytes.div_ceil(QUANTUM) * QUANTUM).unwrap_or(usize::MAX)
+}
+
 impl Budget {
     /// A budget of `total` bytes.
     pub fn new(total: usize) -> Arc<Self> {
@@ -350,14 +357,18 @@ impl ChunkQueue {
     }
 
     fn note_load(&self, before: u64, after: u64) {
-        let before = usize::try_from(before).unwrap_or(usize::MAX);
-        let after = usize::try_from(after).unwrap_or(usize::MAX);
-        self.load.store(after, Ordering::Relaxed);
-        if after >= before {
+        self.load.store(
+            usize::try_from(after).unwrap_or(usize::MAX),
+            Ordering::Relaxed,
+        );
+        // The budget is one word for all queues: it is touched once in a while, not
+        // for each small push.
+        let (before, after) = (quanta(before), quanta(after));
+        if after > before {
             self.budget
                 .used
                 .fetch_add(after - before, Ordering::Relaxed);
-        } else {
+        } else if after < before {
             self.budget
                 .used
                 .fetch_sub(before - after, Ordering::Relaxed);

@@ -62,8 +62,18 @@ impl Pace {
 }
 
 impl Turn {
-    /// The reader got a message at `now`: how long it gathers before the next.
-    pub(crate) fn gather(&mut self, now: Instant) -> Option<Duration> {
+    /// The reader got a message at `now`: until when it gathers before the next. The
+    /// moments are few, so that readers of one connection share a write.
+    pub(crate) fn gather_until(&mut self, now: Instant) -> Option<Instant> {
+        let gather = self.gather(now)?;
+        let step = (gather / 8).max(LEAST).as_micros();
+        let start = self.pace.0.start;
+        let steps = (now + gather - start).as_micros().div_ceil(step);
+        Some(start + Duration::from_micros(u64::try_from(steps * step).ok()?))
+    }
+
+    /// How long the reader gathers.
+    fn gather(&mut self, now: Instant) -> Option<Duration> {
         let shared = &self.pace.0;
         let epoch = (now - shared.start).as_millis() / EPOCH.as_millis();
         let epoch = u64::try_from(epoch).unwrap_or(u64::MAX) & u64::from(u32::MAX);
@@ -137,6 +147,25 @@ mod tests {
         // Of the many only a few are left.
         round(&mut turns[..3], EPOCH * 3);
         assert_eq!(round(&mut turns[..3], EPOCH * 4), None);
+    }
+
+    #[test]
+    fn readers_end_their_gathering_together() {
+        let pace = Pace::new();
+        let now = Instant::now();
+        let mut turns: Vec<_> = (0..1000).map(|_| pace.turn()).collect();
+        for turn in &mut turns {
+            turn.gather(now);
+        }
+        let later = now + EPOCH;
+        turns[0].gather(later);
+        let ends: std::collections::BTreeSet<_> = (0..100)
+            .zip(&mut turns)
+            .map(|(step, turn)| turn.gather_until(later + Duration::from_micros(100 * step)))
+            .collect();
+        assert!(ends.len() <= 2, "{ends:?}");
+        let longest = ends.last().copied().flatten().unwrap() - later;
+        assert!(longest < MOST * 5 / 4, "{longest:?}");
     }
 
     #[test]

@@ -119,7 +119,7 @@ impl ReaderStream {
                 Poll::Ready(None) => return Poll::Ready(None),
                 Poll::Ready(Some(taken)) => {
                     let now = Instant::now();
-                    self.gather_until = self.turn.gather(now).map(|gather| now + gather);
+                    self.gather_until = self.turn.gather_until(now);
                     match (taken.loss, taken.chunk) {
                         (Some(loss), chunk) => {
                             self.behind = chunk;
