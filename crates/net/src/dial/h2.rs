@@ -40,6 +40,7 @@ struct Shared {
     addr: SocketAddr,
     closing: CancellationToken,
     ended: CancellationToken,
+    abort: CancellationToken,
     reason: OnceLock<String>,
 }
 
@@ -99,6 +100,13 @@ impl H2 {
         self.lock().take();
     }
 
+    /// Ends the connection now, with whatever it holds: for a server that takes nothing
+    /// any more, whose streams would never finish.
+    pub fn abort(&self) {
+        self.close();
+        self.0.abort.cancel();
+    }
+
     fn sender(&self) -> Option<SendRequest<Body>> {
         self.lock().clone()
     }
@@ -138,7 +146,9 @@ pub(super) async fn begin(
     let (io, flusher) = coalesce(transport);
     let ended = CancellationToken::new();
     let guard = Arc::new(ended.clone().drop_guard());
-    let spawner = Spawner(Arc::new(Mutex::new(Some((flusher, guard.clone())))));
+    let abort = CancellationToken::new();
+    let gathering = (flusher, guard.clone(), abort.clone());
+    let spawner = Spawner(Arc::new(Mutex::new(Some(gathering))));
     let (sender, requests) = http2::Builder::new(spawner)
         .timer(TokioTimer::new())
         .initial_stream_window_size(settings.stream_window)
@@ -157,6 +167,7 @@ pub(super) async fn begin(
         addr,
         closing: CancellationToken::new(),
         ended,
+        abort,
         reason: OnceLock::new(),
     });
     // Weak: the connection ends when its last handle and stream are gone.
@@ -190,8 +201,8 @@ type Guard = Arc<DropGuard>;
 #[derive(Clone)]
 struct Spawner(Arc<Mutex<Option<Gathering>>>);
 
-/// The flusher of a connection, and what tells of its end.
-type Gathering = (Flusher<Transport>, Guard);
+/// The flusher of a connection, what tells of its end, and what ends it at once.
+type Gathering = (Flusher<Transport>, Guard, CancellationToken);
 
 impl<F> Executor<F> for Spawner
 where
@@ -199,14 +210,15 @@ where
 {
     fn execute(&self, task: F) {
         let first = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some((flusher, guard)) = first else {
+        let Some((flusher, guard, abort)) = first else {
             tokio::spawn(task);
             return;
         };
         tokio::spawn(async move {
             let mut connection = pin!(task);
             // An error here drops the connection, and its requests tell.
-            let _ = flusher.drive(connection.as_mut()).await;
+            let drive = flusher.drive(connection.as_mut());
+            let _ = abort.run_until_cancelled(drive).await;
             drop(guard);
         });
     }

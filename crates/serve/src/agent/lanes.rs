@@ -4,42 +4,52 @@
 //! keeps its chunk and is passed over; the others go on.
 
 use std::{
+    collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
 };
 
-use logweir_route::Chunk;
+use logweir_route::{Chunk, Loss};
 use tokio::time::{Duration, Instant};
+
+/// What a lane carries at a time.
+#[derive(Clone)]
+pub(super) struct Load {
+    pub(super) chunk: Chunk,
+    /// Of a notice: the loss that it tells. It was never in the queue, so it has no
+    /// place in the queue's balance; if it is lost, its loss is told again.
+    pub(super) tells: Option<Box<Loss>>,
+}
 
 /// The lanes of one agent.
 pub(super) struct Lanes(Mutex<Inner>);
 
 struct Inner {
     lanes: Vec<Lane>,
-    /// The lane that is asked first for the next chunk.
+    /// The lane that is asked first for the next load.
     turn: usize,
     dispatcher: Option<Waker>,
-    /// Chunks that a lane gave back; they go before all others.
-    returned: Vec<Chunk>,
+    /// Loads that no lane has room for: what lanes gave back, and one or two of the
+    /// dispatcher, which puts no more while any waits.
+    waiting: VecDeque<Load>,
+    /// The dispatcher has nothing more: streams end.
+    finished: bool,
 }
 
 #[derive(Default)]
 struct Lane {
     open: bool,
-    /// The chunk that waits for the connection, and since when.
-    slot: Option<(Chunk, Instant)>,
-    /// The chunk that the connection took last, until it asks for another: it is
+    /// Tells the streams of a lane apart: a connection that was given up may still
+    /// poll the stream of its request.
+    epoch: u64,
+    /// The load that waits for the connection, and since when.
+    slot: Option<(Load, Instant)>,
+    /// The load that the connection took last, until it asks for another: it is
     /// not known yet whether the router had room for it.
-    in_doubt: Option<(Chunk, Instant)>,
+    in_doubt: Option<(Load, Instant)>,
     reader: Option<Waker>,
-    /// No more chunks: the stream is to end.
+    /// No more loads: the stream is to end.
     ending: bool,
-}
-
-/// What a lane's connection left behind.
-pub(super) struct Leftover {
-    /// Taken by the connection, and perhaps lost.
-    pub(super) in_doubt: Option<Chunk>,
 }
 
 impl Lanes {
@@ -48,29 +58,39 @@ impl Lanes {
             lanes: (0..count).map(|_| Lane::default()).collect(),
             turn: 0,
             dispatcher: None,
-            returned: Vec::new(),
+            waiting: VecDeque::new(),
+            finished: false,
         })))
     }
 
-    /// A lane's stream is open: it takes chunks from now on.
-    pub(super) fn open(&self, lane: usize) {
+    /// A lane's stream is open: it takes loads from now on. Returns the stream's epoch.
+    pub(super) fn open(&self, lane: usize) -> u64 {
         let mut inner = self.lock();
+        let epoch = inner.lanes[lane].epoch;
         inner.lanes[lane] = Lane {
             open: true,
+            epoch,
             ..Lane::default()
         };
-        wake(inner.dispatcher.take(), inner);
+        settle(inner, None);
+        epoch
     }
 
-    /// A lane's stream is gone. Its waiting chunk goes to another lane.
-    pub(super) fn close(&self, lane: usize) -> Leftover {
+    /// A lane's stream is gone. Its waiting load goes to another lane; what the
+    /// connection took, and perhaps lost, is returned.
+    pub(super) fn close(&self, lane: usize) -> Option<Load> {
         let mut inner = self.lock();
-        let old = std::mem::take(&mut inner.lanes[lane]);
-        inner.returned.extend(old.slot.map(|(chunk, _)| chunk));
-        wake(inner.dispatcher.take(), inner);
-        Leftover {
-            in_doubt: old.in_doubt.map(|(chunk, _)| chunk),
+        let epoch = inner.lanes[lane].epoch + 1;
+        let next = Lane {
+            epoch,
+            ..Lane::default()
+        };
+        let old = std::mem::replace(&mut inner.lanes[lane], next);
+        if let Some((load, _)) = old.slot {
+            inner.waiting.push_front(load);
         }
+        settle(inner, old.reader);
+        old.in_doubt.map(|(load, _)| load)
     }
 
     /// Lets a lane's stream end once it has taken what waits for it.
@@ -78,7 +98,34 @@ impl Lanes {
         let mut inner = self.lock();
         inner.lanes[lane].open = false;
         inner.lanes[lane].ending = true;
-        wake(inner.lanes[lane].reader.take(), inner);
+        let reader = inner.lanes[lane].reader.take();
+        settle(inner, reader);
+    }
+
+    /// There are no more loads: every stream ends, also those opened from now on.
+    pub(super) fn finish(&self) {
+        let mut inner = self.lock();
+        inner.finished = true;
+        let readers: Vec<_> = inner
+            .lanes
+            .iter_mut()
+            .filter_map(|lane| lane.reader.take())
+            .collect();
+        drop(inner);
+        readers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Gives up: returns every load of which it is not known that it left.
+    pub(super) fn abandon(&self) -> Vec<Load> {
+        self.finish();
+        let mut inner = self.lock();
+        let mut left: Vec<Load> = inner.waiting.drain(..).collect();
+        for lane in &mut inner.lanes {
+            lane.open = false;
+            left.extend(lane.slot.take().map(|(load, _)| load));
+            left.extend(lane.in_doubt.take().map(|(load, _)| load));
+        }
+        left
     }
 
     /// Lanes that are open.
@@ -86,22 +133,23 @@ impl Lanes {
         self.lock().lanes.iter().filter(|lane| lane.open).count()
     }
 
-    /// Envelopes and bytes that wait in lanes.
+    /// Envelopes and bytes of the queue that wait here.
     pub(super) fn waiting(&self) -> (u64, u64) {
         let inner = self.lock();
         let slots = inner.lanes.iter().filter_map(|lane| lane.slot.as_ref());
         slots
-            .map(|(chunk, _)| chunk)
-            .chain(&inner.returned)
-            .fold((0, 0), |sum, chunk| {
+            .map(|(load, _)| load)
+            .chain(&inner.waiting)
+            .filter(|load| load.tells.is_none())
+            .fold((0, 0), |sum, load| {
                 (
-                    sum.0 + u64::from(chunk.envelopes),
-                    sum.1 + chunk.frames.len() as u64,
+                    sum.0 + u64::from(load.chunk.envelopes),
+                    sum.1 + load.chunk.frames.len() as u64,
                 )
             })
     }
 
-    /// Whether a lane has had a chunk for longer than `limit` without its
+    /// Whether a lane has had a load for longer than `limit` without its
     /// connection asking for the next one.
     pub(super) fn stalled(&self, lane: usize, limit: Duration) -> bool {
         let inner = self.lock();
@@ -110,42 +158,54 @@ impl Lanes {
         oldest.is_some_and(|(_, since)| since.elapsed() > limit)
     }
 
-    /// Ready with a chunk that was given back, or with nothing once a lane can take
-    /// a chunk: the dispatcher then fetches one from the queue.
-    pub(super) fn poll_room(&self, context: &mut Context<'_>) -> Poll<Option<Chunk>> {
+    /// Ready when no load waits for a lane: the dispatcher then puts the next.
+    pub(super) fn poll_placed(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut inner = self.lock();
-        if inner.free().is_none() {
-            inner.dispatcher = Some(context.waker().clone());
-            return Poll::Pending;
+        if inner.waiting.is_empty() {
+            return Poll::Ready(());
         }
-        Poll::Ready(inner.returned.pop())
+        inner.dispatcher = Some(context.waker().clone());
+        Poll::Pending
     }
 
-    /// Gives a chunk to the next lane that has room. The chunk comes back if none
-    /// has any more.
-    pub(super) fn put(&self, chunk: Chunk) {
+    /// Ready when connections have taken every load.
+    pub(super) fn poll_empty(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut inner = self.lock();
-        let Some(lane) = inner.free() else {
-            inner.returned.push(chunk);
-            return;
-        };
-        inner.turn = lane + 1;
-        inner.lanes[lane].slot = Some((chunk, Instant::now()));
-        wake(inner.lanes[lane].reader.take(), inner);
+        if inner.waiting.is_empty() && inner.lanes.iter().all(|lane| lane.slot.is_none()) {
+            return Poll::Ready(());
+        }
+        inner.dispatcher = Some(context.waker().clone());
+        Poll::Pending
     }
 
-    /// The next chunk for a lane's connection; `None` when its stream is to end.
-    pub(super) fn poll_take(&self, lane: usize, context: &mut Context<'_>) -> Poll<Option<Chunk>> {
+    /// Gives a load to the next lane that has room, now or later.
+    pub(super) fn put(&self, load: Load) {
         let mut inner = self.lock();
+        inner.waiting.push_back(load);
+        settle(inner, None);
+    }
+
+    /// The next load for a stream of a lane; `None` when the stream is to end.
+    pub(super) fn poll_take(
+        &self,
+        lane: usize,
+        epoch: u64,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Load>> {
+        let mut inner = self.lock();
+        let finished = inner.finished;
         let own = &mut inner.lanes[lane];
-        // That the connection asks again means that the last chunk found room.
-        own.in_doubt = None;
-        if let Some((chunk, _)) = own.slot.take() {
-            own.in_doubt = Some((chunk.clone(), Instant::now()));
-            wake(inner.dispatcher.take(), inner);
-            return Poll::Ready(Some(chunk));
+        if own.epoch != epoch {
+            return Poll::Ready(None);
         }
-        if own.ending {
+        // That the connection asks again means that the last load found room.
+        own.in_doubt = None;
+        if let Some((load, _)) = own.slot.take() {
+            own.in_doubt = Some((load.clone(), Instant::now()));
+            settle(inner, None);
+            return Poll::Ready(Some(load));
+        }
+        if own.ending || finished {
             return Poll::Ready(None);
         }
         own.reader = Some(context.waker().clone());
@@ -157,7 +217,34 @@ impl Lanes {
     }
 }
 
+/// Places what waits after a change (one that makes room for a load at most, or adds
+/// one), and wakes whom it concerns without holding the lock.
+fn settle(mut inner: MutexGuard<'_, Inner>, also: Option<Waker>) {
+    let reader = inner.place();
+    let placed = inner.waiting.is_empty();
+    let dispatcher = if placed {
+        inner.dispatcher.take()
+    } else {
+        None
+    };
+    drop(inner);
+    for waker in [also, reader, dispatcher].into_iter().flatten() {
+        waker.wake();
+    }
+}
+
 impl Inner {
+    fn place(&mut self) -> Option<Waker> {
+        if self.waiting.is_empty() {
+            return None;
+        }
+        let lane = self.free()?;
+        let load = self.waiting.pop_front()?;
+        self.turn = lane + 1;
+        self.lanes[lane].slot = Some((load, Instant::now()));
+        self.lanes[lane].reader.take()
+    }
+
     /// The next lane in turn that has room.
     fn free(&self) -> Option<usize> {
         let count = self.lanes.len();
@@ -170,96 +257,5 @@ impl Inner {
     }
 }
 
-/// Wakes without holding the lock.
-fn wake(waker: Option<Waker>, inner: MutexGuard<'_, Inner>) {
-    drop(inner);
-    if let Some(waker) = waker {
-        waker.wake();
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-
-    fn chunk(number: u8) -> Chunk {
-        Chunk {
-            frames: Bytes::from(vec![number]),
-            envelopes: 1,
-            deprecated_tags: false,
-        }
-    }
-
-    fn take(lanes: &Lanes, lane: usize) -> Option<u8> {
-        match lanes.poll_take(lane, &mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(chunk) => chunk.map(|chunk| chunk.frames[0]),
-            Poll::Pending => None,
-        }
-    }
-
-    fn room(lanes: &Lanes) -> bool {
-        lanes
-            .poll_room(&mut Context::from_waker(Waker::noop()))
-            .is_ready()
-    }
-
-    #[test]
-    fn chunks_go_round_and_a_stalled_lane_is_passed_over() {
-        let lanes = Lanes::new(3);
-        assert!(!room(&lanes));
-        for lane in 0..3 {
-            lanes.open(lane);
-        }
-        for number in 0..3 {
-            lanes.put(chunk(number));
-        }
-        assert!(!room(&lanes));
-        assert_eq!((take(&lanes, 0), take(&lanes, 2)), (Some(0), Some(2)));
-        lanes.put(chunk(3));
-        lanes.put(chunk(4));
-        assert_eq!((take(&lanes, 0), take(&lanes, 2)), (Some(3), Some(4)));
-        assert_eq!(take(&lanes, 1), Some(1));
-    }
-
-    #[test]
-    fn a_closed_lane_gives_its_chunk_back_and_tells_what_is_in_doubt() {
-        let lanes = Lanes::new(1);
-        lanes.open(0);
-        lanes.put(chunk(1));
-        assert_eq!(take(&lanes, 0), Some(1));
-        lanes.put(chunk(2));
-        let left = lanes.close(0);
-        assert_eq!(left.in_doubt.map(|chunk| chunk.frames[0]), Some(1));
-        assert_eq!(lanes.waiting(), (1, 1));
-        lanes.open(0);
-        let context = &mut Context::from_waker(Waker::noop());
-        let Poll::Ready(Some(back)) = lanes.poll_room(context) else {
-            panic!("not given back")
-        };
-        assert_eq!(back.frames[0], 2);
-    }
-
-    #[test]
-    fn what_was_asked_for_again_is_not_in_doubt() {
-        let lanes = Lanes::new(1);
-        lanes.open(0);
-        lanes.put(chunk(1));
-        assert_eq!(take(&lanes, 0), Some(1));
-        assert_eq!(take(&lanes, 0), None);
-        assert!(lanes.close(0).in_doubt.is_none());
-    }
-
-    #[test]
-    fn an_ending_lane_takes_what_waits_and_no_more() {
-        let lanes = Lanes::new(1);
-        lanes.open(0);
-        lanes.put(chunk(1));
-        lanes.end(0);
-        assert!(!room(&lanes));
-        assert_eq!(take(&lanes, 0), Some(1));
-        let end = lanes.poll_take(0, &mut Context::from_waker(Waker::noop()));
-        assert!(matches!(end, Poll::Ready(None)));
-    }
-}
+mod tests;

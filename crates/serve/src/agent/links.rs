@@ -1,11 +1,11 @@
-//! The agent's connections to routers: how many, to whom, and when they move.
+//! The agent's connections to routers: their streams, and when they are replaced.
 
 use std::{
     future::poll_fn,
     net::SocketAddr,
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
@@ -16,16 +16,22 @@ use bytes::Bytes;
 use futures_util::Stream;
 use logweir_net::{
     backoff::Backoff,
-    dial::{Dialer, H2, SendError},
-    grpc,
+    body::Body,
+    dial::{Dialer, H2},
+    grpc::{self, Messages},
     resolve::{Resolver, Target},
     shutdown::Shutdown,
 };
 use logweir_proto::service;
-use logweir_route::{Cause, Chunk, Subscription, notice};
-use tonic::Status;
+use logweir_route::{Cause, Loss, Subscription, Taken, Terms, notice};
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status};
 
-use super::lanes::Lanes;
+use super::{
+    lanes::{Lanes, Load},
+    spread::{Better, Spread},
+};
 use crate::grpc::unix_nanos;
 
 /// Pause before a connection is tried again, at least and at most.
@@ -33,6 +39,18 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 
 /// How long a replaced connection may take to hand over what it holds.
 const HAND_OVER: Duration = Duration::from_secs(10);
+
+/// A router that stalled, or refused a stream, is chosen last for this long.
+const AVOID: Duration = Duration::from_secs(60);
+
+/// A stream that ends sooner, with nothing carried, was refused.
+const REFUSED: Duration = Duration::from_secs(1);
+
+/// Most bytes of a router's answer, which is an empty message.
+const ANSWER_BYTES: usize = 4 << 10;
+
+/// What this agent loses is told further down this often.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// How routers are found, and when connections are replaced.
 pub(super) struct LinksOptions {
@@ -51,34 +69,32 @@ pub(super) struct LinksOptions {
 
 /// Everything that moves chunks from the agent's queue to routers.
 pub(super) struct Links {
-    dialer: Dialer,
-    resolver: Resolver,
+    spread: Spread,
     options: LinksOptions,
     lanes: Arc<Lanes>,
-    queue: Arc<Subscription>,
-    /// Where each lane leads.
-    leads: Mutex<Vec<Option<SocketAddr>>>,
-    shutdown: Shutdown,
+    queue: Subscription,
+    /// The queue has ended, and connections have taken all of it.
+    flushed: CancellationToken,
 }
 
 impl Links {
     pub(super) fn start(
         dialer: Dialer,
         resolver: Resolver,
-        options: LinksOptions,
+        mut options: LinksOptions,
         queue: Subscription,
         shutdown: &Shutdown,
     ) -> Arc<Self> {
+        let lanes = options.connections.max(1);
+        let tiers = std::mem::take(&mut options.tiers);
         let links = Arc::new(Self {
-            dialer,
-            resolver,
-            lanes: Lanes::new(options.connections.max(1)),
-            leads: Mutex::new(vec![None; options.connections.max(1)]),
+            spread: Spread::new(dialer, resolver, tiers, lanes),
             options,
-            queue: Arc::new(queue),
-            shutdown: shutdown.clone(),
+            lanes: Lanes::new(lanes),
+            queue,
+            flushed: CancellationToken::new(),
         });
-        for lane in 0..links.options.connections.max(1) {
+        for lane in 0..lanes {
             let task = Arc::clone(&links);
             let abort = shutdown.abort.clone();
             shutdown
@@ -87,9 +103,11 @@ impl Links {
         }
         let task = Arc::clone(&links);
         let abort = shutdown.abort.clone();
-        shutdown
-            .tracker
-            .spawn(async move { abort.run_until_cancelled(task.dispatch()).await });
+        shutdown.tracker.spawn(async move {
+            if abort.run_until_cancelled(task.dispatch()).await.is_none() {
+                task.give_up();
+            }
+        });
         links
     }
 
@@ -106,150 +124,102 @@ impl Links {
     /// Moves chunks from the queue to lanes, and losses into the stream: whoever
     /// reads a source further down is told what this agent lost of it.
     async fn dispatch(&self) {
+        let mut told = None;
         loop {
-            let returned = poll_fn(|context| self.lanes.poll_room(context)).await;
-            if let Some(chunk) = returned {
-                self.lanes.put(chunk);
-                continue;
-            }
-            let Some(taken) = self.queue.take().await else {
+            poll_fn(|context| self.lanes.poll_placed(context)).await;
+            let Some(taken) = self.take(told).await else {
                 break;
             };
             if let Some(loss) = taken.loss {
-                self.lanes.put(notice::chunk(
-                    &loss,
-                    notice::Form::Log,
-                    "agent",
-                    unix_nanos(),
-                ));
+                told = Some(Instant::now());
+                self.lanes.put(notice_of(loss));
             }
             if let Some(chunk) = taken.chunk {
-                self.lanes.put(chunk);
+                self.lanes.put(Load { chunk, tells: None });
             }
         }
-        for lane in 0..self.options.connections.max(1) {
-            self.lanes.end(lane);
+        poll_fn(|context| self.lanes.poll_empty(context)).await;
+        self.lanes.finish();
+        self.flushed.cancel();
+    }
+
+    /// The next chunk of the queue, or a loss that may be told since the last was.
+    async fn take(&self, told: Option<Instant>) -> Option<Taken> {
+        let take = |tell| {
+            let terms = Terms { tell, ..Terms::ANY };
+            poll_fn(move |context| self.queue.poll_take(context, terms))
+        };
+        if let Some(next) = told.map(|told| told + TELL_EVERY)
+            && Instant::now() < next
+        {
+            tokio::select! {
+                biased;
+                taken = take(false) => return taken,
+                () = sleep_until(next) => {}
+            }
+        }
+        take(true).await
+    }
+
+    /// The deadline has passed: counts what did not leave.
+    fn give_up(&self) {
+        for load in self.lanes.abandon() {
+            self.lose(Cause::Shutdown, &load);
+        }
+        self.queue.leave();
+    }
+
+    fn lose(&self, cause: Cause, load: &Load) {
+        match &load.tells {
+            Some(loss) => self.queue.untold(loss),
+            None => self.queue.lost_after_taking(cause, &load.chunk),
         }
     }
 
-    /// Keeps one lane connected.
+    /// Keeps one lane connected until everything is flushed.
     async fn run(&self, lane: usize) {
         let mut wait = Backoff::new(RETRY.0, RETRY.1);
         let mut next = None;
-        loop {
+        while !self.flushed.is_cancelled() {
             let connection = match next.take() {
-                Some(connection) => Ok(connection),
-                None => self.connect().await,
+                Some(connection) => Some(Ok(connection)),
+                None => {
+                    let connect = self.spread.connect(lane);
+                    self.flushed.run_until_cancelled(connect).await
+                }
             };
             match connection {
-                Ok(connection) => {
+                Some(Ok(connection)) => {
                     let address = connection.addr();
                     // The peer's words: operators look for them.
                     tracing::info!("successfully established a stream to doppler {address}");
-                    self.leads()[lane] = Some(address);
                     let end = self.stream(lane, &connection).await;
-                    self.leads()[lane] = None;
                     if end.carried {
                         wait.reset();
                     }
                     next = end.next;
                 }
-                Err(error) => tracing::debug!("no connection to a router: {error}"),
-            }
-            if self.shutdown.stop.is_cancelled() && self.queue.stats().queued == 0 {
-                return;
+                Some(Err(error)) => tracing::debug!("no connection to a router: {error}"),
+                None => return,
             }
             if next.is_none() {
-                tokio::time::sleep(wait.next()).await;
+                self.spread.release(lane);
+                let rest = sleep(wait.next());
+                self.flushed.run_until_cancelled(rest).await;
             }
         }
-    }
-
-    /// Connects to the router with the fewest lanes of the first tier that answers.
-    async fn connect(&self) -> Result<H2, String> {
-        let mut reasons = Vec::new();
-        for tier in &self.options.tiers {
-            let mut addresses = Vec::new();
-            for target in tier {
-                match self.resolver.resolve(target).await {
-                    Ok(found) => addresses.extend(found),
-                    Err(error) => reasons.push(error.to_string()),
-                }
-            }
-            fastrand::shuffle(&mut addresses);
-            addresses.sort_by_key(|address| self.lanes_to(*address));
-            for address in addresses {
-                match self.dialer.connect(address).await {
-                    Ok(connection) => return Ok(connection),
-                    Err(error) => reasons.push(error.to_string()),
-                }
-            }
-        }
-        Err(reasons.join("; "))
-    }
-
-    /// Where a lane that leads to `address` should lead instead, if anywhere: its
-    /// router has left the list, a preferred one is back, or another one of its tier
-    /// has fewer lanes.
-    async fn better_than(&self, address: SocketAddr) -> Better {
-        let mut candidates = Vec::new();
-        let mut all_known = true;
-        let mut listed = false;
-        for tier in &self.options.tiers {
-            let mut found = Vec::new();
-            for target in tier {
-                match self.resolver.resolve(target).await {
-                    Ok(addresses) => found.extend(addresses),
-                    Err(_) => all_known = false,
-                }
-            }
-            listed = found.contains(&address);
-            let own = self.lanes_to(address);
-            // Of a tier before the lane's own any router is better.
-            found.retain(|other| !listed || self.lanes_to(*other) + 1 < own);
-            found.sort_by_key(|other| self.lanes_to(*other));
-            candidates.extend(found);
-            if listed {
-                break;
-            }
-        }
-        if !listed {
-            // A name that cannot be looked up must not cut streams that work.
-            return if all_known {
-                Better::Leave
-            } else {
-                Better::Stay
-            };
-        }
-        // Only to a router that answers: the stream moves when the new one stands.
-        for candidate in candidates {
-            if let Ok(connection) = self.dialer.connect(candidate).await {
-                return Better::Move(connection);
-            }
-        }
-        Better::Stay
-    }
-
-    fn lanes_to(&self, address: SocketAddr) -> usize {
-        self.leads()
-            .iter()
-            .filter(|lead| **lead == Some(address))
-            .count()
-    }
-
-    fn leads(&self) -> MutexGuard<'_, Vec<Option<SocketAddr>>> {
-        self.leads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs the one stream of a connection until it ends, stalls, or is to be
     /// replaced.
     async fn stream(&self, lane: usize, connection: &H2) -> Ended {
         let address = connection.addr();
-        self.lanes.open(lane);
+        let begun = Instant::now();
         let sent = Arc::new(AtomicU64::new(0));
         let source = LaneStream {
             lanes: Arc::clone(&self.lanes),
             lane,
+            epoch: self.lanes.open(lane),
             sent: Arc::clone(&sent),
         };
         let request = grpc::request(
@@ -257,43 +227,41 @@ impl Links {
             connection.authority(),
             grpc::request_body(source),
         );
-        let mut response = std::pin::pin!(connection.send(request));
+        let mut outcome = std::pin::pin!(outcome(connection, request));
         let mut check = tokio::time::interval(Duration::from_millis(500));
-        let mut look_up = Box::pin(tokio::time::sleep(self.until_look_up()));
+        let mut better = Box::pin(self.look(lane, address));
+        // Since when the stream has been handing over what it holds.
         let mut ending = None;
         let mut next = None;
-        loop {
+        let outcome = loop {
             tokio::select! {
-                answer = &mut response => {
-                    log_answer(address, answer.map(|answer| grpc::status_of(answer.headers())));
-                    break;
+                outcome = &mut outcome => {
+                    log_end(address, &outcome);
+                    break Some(outcome);
                 }
                 _ = check.tick() => {
                     if self.lanes.stalled(lane, self.options.stall_timeout) {
                         tracing::warn!("the router {address} takes nothing, moving on");
-                        break;
+                        self.spread.avoid(address, AVOID);
+                        break None;
                     }
-                    let sent = sent.load(Ordering::Relaxed);
+                    if ending.is_some_and(|since: Instant| since.elapsed() > HAND_OVER) {
+                        break None;
+                    }
                     let recycle = self.options.recycle_after;
-                    if ending.is_none() && recycle > 0 && sent >= recycle {
-                        self.lanes.end(lane);
-                        ending = Some(tokio::time::Instant::now());
-                    }
-                    if ending.is_some_and(|since| since.elapsed() > HAND_OVER) {
-                        break;
+                    if recycle == 0 || sent.load(Ordering::Relaxed) < recycle || ending.is_some() {
+                        continue;
                     }
                 }
-                () = connection.closing(), if ending.is_none() => {
-                    // The router says goodbye but still reads: hand over and move on.
-                    self.lanes.end(lane);
-                    ending = Some(tokio::time::Instant::now());
-                }
-                better = async { look_up.as_mut().await; self.better_than(address).await },
-                    if ending.is_none() =>
-                {
-                    look_up.set(tokio::time::sleep(self.until_look_up()));
-                    match better {
-                        Better::Stay => continue,
+                // The router says goodbye but still reads.
+                () = connection.closing(), if ending.is_none() => {}
+                () = self.flushed.cancelled(), if ending.is_none() => {}
+                found = &mut better, if ending.is_none() => {
+                    match found {
+                        Better::Stay => {
+                            better.set(self.look(lane, address));
+                            continue;
+                        }
                         Better::Leave => {
                             tracing::info!("the router {address} has left the list, moving on");
                         }
@@ -303,20 +271,32 @@ impl Links {
                             next = Some(connection);
                         }
                     }
-                    self.lanes.end(lane);
-                    ending = Some(tokio::time::Instant::now());
                 }
             }
+            self.lanes.end(lane);
+            ending = Some(Instant::now());
+        };
+        let carried = sent.load(Ordering::Relaxed) > 0;
+        if outcome.is_some() {
+            connection.close();
+        } else {
+            // Its stream may never end: what it holds must not pile up.
+            connection.abort();
         }
-        connection.close();
-        let left = self.lanes.close(lane);
-        if let Some(chunk) = left.in_doubt {
-            self.queue.lost_after_taking(Cause::ConnectionLost, &chunk);
+        if !carried && begun.elapsed() < REFUSED && outcome.is_some_and(refusal) {
+            self.spread.avoid(address, AVOID);
         }
-        Ended {
-            carried: sent.load(Ordering::Relaxed) > 0,
-            next,
+        if let Some(load) = self.lanes.close(lane) {
+            self.lose(Cause::ConnectionLost, &load);
         }
+        Ended { carried, next }
+    }
+
+    /// Looks after a while whether the lane should lead elsewhere. One future, so that
+    /// it is not begun anew whenever something else happens.
+    async fn look(&self, lane: usize, address: SocketAddr) -> Better {
+        sleep(self.until_look_up()).await;
+        self.spread.better(lane, address).await
     }
 
     /// Spread, so that the lanes do not all look at once and move together.
@@ -325,11 +305,10 @@ impl Links {
     }
 }
 
-/// What a lane does about its router.
-enum Better {
-    Stay,
-    Leave,
-    Move(H2),
+fn notice_of(loss: Box<Loss>) -> Load {
+    let chunk = notice::chunk(&loss, notice::Form::Log, "agent", unix_nanos());
+    let tells = Some(loss);
+    Load { chunk, tells }
 }
 
 /// How a stream ended.
@@ -340,16 +319,27 @@ struct Ended {
     next: Option<H2>,
 }
 
-fn log_answer(address: SocketAddr, answer: Result<Option<Status>, SendError>) {
-    match answer {
-        Ok(None) => tracing::debug!("the router {address} ended the stream"),
-        Ok(Some(status)) => {
-            tracing::info!(
-                "the router {address} ended the stream: {}",
-                status.message()
-            );
+/// How the router ends the stream. A header that comes early is no end.
+async fn outcome(connection: &H2, request: http::Request<Body>) -> Result<(), Status> {
+    let answer = connection.send(request).await;
+    let answer = answer.map_err(|error| grpc::status_from_error(&error))?;
+    let mut messages = Messages::of_response(answer, ANSWER_BYTES);
+    while messages.next().await?.is_some() {}
+    Ok(())
+}
+
+/// Whether the router will not have this stream, rather than being on its way out.
+fn refusal(outcome: Result<(), Status>) -> bool {
+    outcome.is_err_and(|status| !matches!(status.code(), Code::Unavailable | Code::Cancelled))
+}
+
+fn log_end(address: SocketAddr, outcome: &Result<(), Status>) {
+    match outcome {
+        Ok(()) => tracing::debug!("the router {address} ended the stream"),
+        Err(status) => {
+            let reason = status.message();
+            tracing::info!("the router {address} ended the stream: {reason}");
         }
-        Err(error) => tracing::info!("lost the connection to the router {address}: {error}"),
     }
 }
 
@@ -357,6 +347,7 @@ fn log_answer(address: SocketAddr, answer: Result<Option<Status>, SendError>) {
 struct LaneStream {
     lanes: Arc<Lanes>,
     lane: usize,
+    epoch: u64,
     sent: Arc<AtomicU64>,
 }
 
@@ -364,10 +355,10 @@ impl Stream for LaneStream {
     type Item = Result<Bytes, Status>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let chunk: Option<Chunk> = ready!(self.lanes.poll_take(self.lane, context));
-        Poll::Ready(chunk.map(|chunk| {
+        let load = ready!(self.lanes.poll_take(self.lane, self.epoch, context));
+        Poll::Ready(load.map(|load| {
             self.sent.fetch_add(1, Ordering::Relaxed);
-            Ok(chunk.frames)
+            Ok(load.chunk.frames)
         }))
     }
 }

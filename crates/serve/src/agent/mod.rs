@@ -4,6 +4,7 @@ mod config;
 mod lanes;
 mod links;
 mod pipeline;
+mod spread;
 mod udp;
 
 use std::sync::Arc;
@@ -127,11 +128,13 @@ fn collect(registry: &Registry, exchange: &Arc<Exchange>, rules: &Arc<Rules>, li
     let (exchange, rules, links) = (Arc::clone(exchange), Arc::clone(rules), Arc::clone(links));
     let average = pipeline::Average::default();
     registry.collect(move |snapshot| {
+        // What waits in a connection's lane has left the queue, not the agent. Asked
+        // for first: all of that has been taken by the time of the balance.
+        let (waiting, waiting_bytes) = links.waiting();
         let stats = exchange.stats();
         let mut queues = stats.queues;
-        // What waits in a connection's lane has left the queue, not the agent.
-        let (waiting, waiting_bytes) = links.waiting();
-        queues.taken -= waiting.min(queues.taken);
+        let waiting = waiting.min(queues.taken);
+        queues.taken -= waiting;
         queues.queued += waiting;
         queues.queued_bytes += waiting_bytes;
         AgentFigures {

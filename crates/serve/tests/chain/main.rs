@@ -1,97 +1,24 @@
 //! The roles as one chain in one process, over real sockets and mutual TLS:
 //! producer → agent → two routers → reverse log proxy → reader.
 
-#![allow(clippy::unwrap_used)] // a failed unwrap here is a failed test
+mod agent;
+mod hosts;
+mod stub_router;
 
-use std::{
-    collections::BTreeSet,
-    net::{Ipv4Addr, SocketAddr},
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
-use logweir_client::{
-    EmitOptions, Emitter, Endpoint, Event, ReadRequest, Reader, TlsFiles, selector,
-};
-use logweir_net::{pki, shutdown::Shutdown};
+use hosts::{Hosts, any, context};
+use logweir_client::{EmitOptions, Emitter, Event, ReadRequest, Reader, selector};
 use logweir_proto::{peek::Kind, v2};
 use logweir_serve::{
-    agent::{self, AgentConfig},
+    agent::{self as agent_role, AgentConfig},
     context::{ServeContext, Started},
     rlp::{self, RlpConfig},
     router::{self, RouterConfig},
-    settings::{self, QueueConfig},
+    settings::QueueConfig,
 };
-use tokio::sync::{Notify, watch};
 
 const PATIENCE: Duration = Duration::from_secs(30);
-
-struct Hosts {
-    dir: tempfile::TempDir,
-}
-
-impl Hosts {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let authority = pki::Authority::ensure(dir.path()).unwrap();
-        let names = [
-            "doppler",
-            "metron",
-            "reverselogproxy",
-            "client",
-            "127.0.0.1",
-        ];
-        let pair = authority
-            .issue(&names, Duration::from_secs(86_400))
-            .unwrap();
-        pki::write_pair(
-            &pair,
-            &dir.path().join("own.crt"),
-            &dir.path().join("own.key"),
-        )
-        .unwrap();
-        Self { dir }
-    }
-
-    fn file(&self, name: &str) -> std::path::PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn tls(&self) -> settings::TlsFiles {
-        settings::TlsFiles {
-            cert: self.file("own.crt"),
-            key: self.file("own.key"),
-            ca: self.file("ca.crt"),
-        }
-    }
-
-    fn endpoint(&self, address: SocketAddr, name: &str) -> Endpoint {
-        let path = |file: &str| -> Box<Path> { self.file(file).into() };
-        Endpoint::new(address.to_string(), name).tls(TlsFiles {
-            ca: path("ca.crt").into(),
-            cert: path("own.crt").into(),
-            key: path("own.key").into(),
-        })
-    }
-}
-
-fn any() -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
-}
-
-fn context() -> ServeContext {
-    let (sender, live) = watch::channel(settings::Live::default());
-    // Kept open for the life of the test process.
-    std::mem::forget(sender);
-    ServeContext {
-        shutdown: Shutdown::new(),
-        reload: Arc::new(Notify::new()),
-        live,
-        access_log: false,
-        insecure: false,
-    }
-}
 
 struct Chain {
     hosts: Hosts,
@@ -124,7 +51,7 @@ async fn chain(queue: QueueConfig) -> Chain {
         routers: addresses.clone(),
         ..Default::default()
     };
-    let agent = agent::start(config, &context).await.unwrap();
+    let agent = agent_role::start(config, &context).await.unwrap();
     let config = RlpConfig {
         listen: any(),
         tls: hosts.tls(),
