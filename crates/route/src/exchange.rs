@@ -8,19 +8,15 @@ use std::{
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use logweir_proto::{
-    frames::frames,
-    peek::{Peek, peek},
-    v2,
-};
+use logweir_proto::{frames::frames, v2};
 
 use crate::{
-    admit::{self, Admitted, Unclean, span},
-    index::{Index, Wants},
+    admit::{self, Admitted},
+    index::Index,
     ledger::{Cause, Loss, LossTotals, QueueStats},
+    publisher::Publisher,
     queue::{Budget, Chunk, ChunkQueue, Dropped, QueueLimits, Span, Taken, Terms},
     selector::Selector,
-    shard::Group,
 };
 
 /// Bounds of an exchange.
@@ -65,7 +61,7 @@ pub(crate) struct Subscriber {
     pub(crate) selectors: Vec<Selector>,
     pub(crate) shard: Box<str>,
     pub(crate) deterministic_name: Box<str>,
-    queue: Arc<ChunkQueue>,
+    pub(crate) queue: Arc<ChunkQueue>,
 }
 
 /// What came in through one exchange.
@@ -192,12 +188,14 @@ impl Exchange {
         }
     }
 
+    /// The subscriptions of this moment.
+    pub(crate) fn index(&self) -> arc_swap::Guard<Arc<Index>> {
+        self.index.load()
+    }
+
     /// A handle that publishes. Each ingress stream has its own.
     pub fn publisher(self: &Arc<Self>) -> Publisher {
-        Publisher {
-            exchange: Arc::clone(self),
-            scratch: Scratch::default(),
-        }
+        Publisher::new(Arc::clone(self))
     }
 
     /// The balance at this moment. The queues' part balances exactly, also while
@@ -379,80 +377,11 @@ impl Feeder {
     }
 }
 
-/// Publishes batches; holds the scratch space of one ingress stream.
-pub struct Publisher {
-    exchange: Arc<Exchange>,
-    scratch: Scratch,
-}
-
-#[derive(Default)]
-struct Scratch {
-    spans: Vec<Span>,
-    /// Positions of the frames wanted, by slot.
-    wanted: Vec<Vec<u32>>,
-    /// Bytes of them, by slot: the load that this batch will add.
-    bytes: Vec<usize>,
-    /// Slots with at least one frame.
-    touched: Vec<u32>,
-    /// Turns ties between equally loaded members of a shard group.
-    turn: usize,
-}
-
-impl Publisher {
-    /// Routes every envelope of an `EnvelopeBatch`. What is malformed is counted
-    /// and dropped alone; invalid UTF-8 is replaced; the rest goes on untouched.
-    pub fn publish(&mut self, batch: &Bytes) -> Admitted {
-        let index = self.exchange.index.load();
-        match self.scratch.route(&index, batch) {
-            Ok(unmatched) => {
-                let admitted = Admitted {
-                    envelopes: self.scratch.spans.len() as u64,
-                    ..Admitted::default()
-                };
-                self.deliver(&index, batch, unmatched, admitted);
-                admitted
-            }
-            Err(Unclean) => {
-                let (clean, mut admitted) = admit::cleaned(batch);
-                let unmatched = self.scratch.route(&index, &clean).unwrap_or_default();
-                admitted.envelopes = self.scratch.spans.len() as u64 + admitted.malformed;
-                self.deliver(&index, &clean, unmatched, admitted);
-                admitted
-            }
-        }
-    }
-
-    fn deliver(&mut self, index: &Index, batch: &Bytes, unmatched: u64, admitted: Admitted) {
-        let Scratch {
-            spans,
-            wanted,
-            bytes,
-            touched,
-            ..
-        } = &mut self.scratch;
-        self.exchange.count_in(batch.len(), unmatched, admitted);
-        for slot in touched.drain(..) {
-            let Some(subscriber) = index.members.get(slot) else {
-                continue;
-            };
-            let frames = &mut wanted[slot as usize];
-            bytes[slot as usize] = 0;
-            let dropped = if frames.len() == spans.len() {
-                subscriber.queue.push_all(batch, spans)
-            } else {
-                subscriber.queue.push_some(batch, spans, frames)
-            };
-            frames.clear();
-            self.exchange.record_drops(&dropped);
-        }
-    }
-}
-
 impl Exchange {
     /// Adds what one push dropped to the ledger. Frames refused by a queue whose
     /// reader had just left are not in any live balance, so they are added to the
     /// one of the readers that left.
-    fn record_drops(&self, dropped: &Dropped) {
+    pub(crate) fn record_drops(&self, dropped: &Dropped) {
         if dropped.runs.is_empty() {
             return;
         }
@@ -466,141 +395,6 @@ impl Exchange {
             self.record_late(late);
         }
         self.record_losses(dropped);
-    }
-}
-
-impl Scratch {
-    /// Finds out who wants each frame. Returns how many envelopes nobody wants.
-    fn route(&mut self, index: &Index, batch: &[u8]) -> Result<u64, Unclean> {
-        self.reset(index.members.slots());
-        let mut kinds = 0;
-        let mut unmatched = 0;
-        // Subscribers that want whole kinds of every source are matched once for
-        // the batch below; the others frame by frame.
-        let by_frame =
-            !index.every.named.is_empty() || !index.every.groups.is_empty() || index.has_sources();
-        let everything: u8 = index
-            .every
-            .kinds
-            .iter()
-            .fold(0, |all, (_, kinds)| all | kinds);
-        for frame in frames(batch) {
-            let frame = frame.map_err(|_| Unclean)?;
-            let envelope = peek(frame.envelope).map_err(|_| Unclean)?;
-            let span = span(&frame, &envelope)?;
-            let kind = span.kind;
-            kinds |= kind;
-            self.spans.push(span);
-            let mut matched = everything & kind != 0;
-            if by_frame {
-                matched |= self.match_frame(index, &envelope, kind);
-            }
-            if !matched {
-                unmatched += 1;
-            }
-        }
-        self.match_batch(&index.every, kinds);
-        Ok(unmatched)
-    }
-
-    fn reset(&mut self, members: usize) {
-        for slot in self.touched.drain(..) {
-            self.wanted[slot as usize].clear();
-            self.bytes[slot as usize] = 0;
-        }
-        self.spans.clear();
-        if self.wanted.len() < members {
-            self.wanted.resize_with(members, Vec::new);
-            self.bytes.resize(members, 0);
-        }
-    }
-
-    /// Adds the frame just read to everybody who wants it by source, name or
-    /// shard. Returns whether anybody does.
-    fn match_frame(&mut self, index: &Index, envelope: &Peek<'_>, kind: u8) -> bool {
-        let mut matched = false;
-        let own = index.of(envelope.source_id);
-        for wants in [Some(&*index.every), own].into_iter().flatten() {
-            for slot in wants.named_for(envelope) {
-                self.want(slot);
-                matched = true;
-            }
-            for (what, group) in &wants.groups {
-                if what.matches(envelope) {
-                    let slot = group
-                        .decided(envelope)
-                        .unwrap_or_else(|| self.least_loaded(index, group));
-                    self.want(slot);
-                    matched = true;
-                }
-            }
-        }
-        for (slot, kinds) in own.map_or(&[][..], |wants| &wants.kinds[..]) {
-            if kinds & kind != 0 {
-                self.want(*slot);
-                matched = true;
-            }
-        }
-        matched
-    }
-
-    /// Adds the frames of the batch to everybody who wants kinds of every source.
-    fn match_batch(&mut self, every: &Wants, batch: u8) {
-        for (slot, kinds) in &every.kinds {
-            if kinds & batch == 0 {
-                continue;
-            }
-            let frames = &mut self.wanted[*slot as usize];
-            if frames.is_empty() {
-                self.touched.push(*slot);
-            }
-            if kinds & batch == batch {
-                frames.clear();
-                frames.extend((0_u32..).take(self.spans.len()));
-                continue;
-            }
-            if frames.is_empty() {
-                let wanted = (0_u32..).zip(&self.spans);
-                let wanted = wanted.filter(|(_, span)| span.kind & kinds != 0);
-                frames.extend(wanted.map(|(position, _)| position));
-                continue;
-            }
-            // Named wishes of the same reader have added some already.
-            let before = std::mem::take(frames);
-            let mut before = before.into_iter().peekable();
-            for (position, span) in (0_u32..).zip(&self.spans) {
-                let named = before.next_if_eq(&position).is_some();
-                if named || span.kind & kinds != 0 {
-                    frames.push(position);
-                }
-            }
-        }
-    }
-
-    /// Adds the frame just read for one reader, once.
-    fn want(&mut self, slot: u32) {
-        let position = u32::try_from(self.spans.len()).unwrap_or(u32::MAX) - 1;
-        let frames = &mut self.wanted[slot as usize];
-        if frames.last() == Some(&position) {
-            return;
-        }
-        if frames.is_empty() {
-            self.touched.push(slot);
-        }
-        frames.push(position);
-        let span = self.spans[position as usize];
-        self.bytes[slot as usize] += (span.end - span.start) as usize;
-    }
-
-    fn least_loaded(&mut self, index: &Index, group: &Group) -> u32 {
-        let count = group.members.len();
-        self.turn = self.turn.wrapping_add(1);
-        let turned = (0..count).map(|step| group.members[(self.turn + step) % count]);
-        let load = |slot: &u32| {
-            let waiting = index.members.get(*slot).map_or(0, |own| own.queue.load());
-            waiting + self.bytes[*slot as usize]
-        };
-        turned.min_by_key(load).unwrap_or_default()
     }
 }
 

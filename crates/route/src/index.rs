@@ -116,11 +116,6 @@ type Page = Vec<Option<Arc<Subscriber>>>;
 const PAGE: usize = 128;
 
 impl Members {
-    /// Slots there are, empty ones included.
-    pub(crate) fn slots(&self) -> usize {
-        self.pages.len() * PAGE
-    }
-
     pub(crate) fn get(&self, slot: u32) -> Option<&Arc<Subscriber>> {
         let slot = slot as usize;
         self.pages.get(slot / PAGE)?.get(slot % PAGE)?.as_ref()

@@ -14,15 +14,16 @@ pub mod exchange;
 mod index;
 pub mod ledger;
 pub mod notice;
+mod publisher;
 pub mod queue;
 pub mod selector;
 mod shard;
 
 pub use admit::Admitted;
 pub use exchange::{
-    Exchange, ExchangeLimits, ExchangeStats, Feeder, IngressStats, Publisher, SubscribeRequest,
-    Subscription,
+    Exchange, ExchangeLimits, ExchangeStats, Feeder, IngressStats, SubscribeRequest, Subscription,
 };
 pub use ledger::{Cause, Loss, LossTotals, QueueStats};
+pub use publisher::Publisher;
 pub use queue::{Chunk, ChunkQueue, QueueLimits, Taken, Terms};
 pub use selector::{Selector, SelectorError};

@@ -1,6 +1,9 @@
 //! The queue of one subscriber: chunks of frames, bounded in bytes and in
 //! envelopes, which drops its oldest chunk when it is full.
 
+mod budget;
+mod chunk;
+
 use std::{
     collections::VecDeque,
     sync::{
@@ -13,6 +16,10 @@ use std::{
 use bytes::{Bytes, BytesMut};
 
 use crate::ledger::{Cause, Loss, QueueStats};
+pub use budget::Budget;
+use budget::quanta;
+pub use chunk::{Chunk, Span};
+use chunk::{chunk_of, pieces};
 
 /// A chunk is closed once it holds this many bytes …
 pub const CHUNK_BYTES: usize = 64 << 10;
@@ -27,37 +34,6 @@ const SHARE_FROM: usize = 8 << 10;
 /// multiple of its bounds.
 const SHARE_UNTIL: u64 = 1 << 20;
 
-/// Where one envelope's frame lies in its batch, and its kind as a bit.
-#[derive(Clone, Copy, Debug)]
-pub struct Span {
-    /// First byte of the frame.
-    pub start: u32,
-    /// One past its last byte.
-    pub end: u32,
-    /// Bit of the envelope's kind (see `KindMask` in the index).
-    pub kind: u8,
-    /// Whether it has deprecated tags.
-    pub deprecated_tags: bool,
-}
-
-impl Span {
-    fn bytes(self) -> usize {
-        (self.end - self.start) as usize
-    }
-}
-
-/// A run of frames: a valid `EnvelopeBatch`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Chunk {
-    /// The frames.
-    pub frames: Bytes,
-    /// How many envelopes they hold.
-    pub envelopes: u32,
-    /// Whether any of them has deprecated tags, so that an exit which rewrites
-    /// those can pass all other chunks on as they are.
-    pub deprecated_tags: bool,
-}
-
 /// Bounds of a queue.
 #[derive(Clone, Copy, Debug)]
 pub struct QueueLimits {
@@ -67,46 +43,6 @@ pub struct QueueLimits {
     pub envelopes: u64,
     /// Largest frame that this reader takes; larger ones are dropped and told.
     pub frame: usize,
-}
-
-/// Bytes that may wait in all queues of an exchange together. Past it every queue
-/// is held to [`Budget::floor`].
-#[derive(Debug)]
-pub struct Budget {
-    total: usize,
-    used: AtomicUsize,
-    queues: AtomicUsize,
-}
-
-/// Queues take from their budget in pieces of this many bytes.
-const QUANTUM: u64 = 16 << 10;
-
-fn quanta(bytes: u64) -> usize {
-    usize::try_from(bytes.div_ceil(QUANTUM) * QUANTUM).unwrap_or(usize::MAX)
-}
-
-impl Budget {
-    /// A budget of `total` bytes.
-    pub fn new(total: usize) -> Arc<Self> {
-        Arc::new(Self {
-            total,
-            used: AtomicUsize::new(0),
-            queues: AtomicUsize::new(0),
-        })
-    }
-
-    /// What each queue may hold once the budget is used up.
-    fn floor(&self) -> usize {
-        (self.total / self.queues.load(Ordering::Relaxed).max(1)).max(CHUNK_BYTES)
-    }
-
-    fn limit(&self, own: usize) -> usize {
-        if self.used.load(Ordering::Relaxed) > self.total {
-            own.min(self.floor())
-        } else {
-            own
-        }
-    }
 }
 
 /// What a reader gets when it asks: what it lost since it last asked, then the
@@ -582,37 +518,6 @@ impl Inner {
             runs: vec![(cause, chunk.frames)],
         }
     }
-}
-
-/// The run of frames that `spans`, neighbours in the batch, make up.
-fn chunk_of(batch: &Bytes, spans: &[Span]) -> Chunk {
-    let (start, end) = match spans {
-        [first, .., last] => (first.start, last.end),
-        [only] => (only.start, only.end),
-        [] => (0, 0),
-    };
-    Chunk {
-        frames: batch.slice(start as usize..end as usize),
-        envelopes: u32::try_from(spans.len()).unwrap_or(u32::MAX),
-        deprecated_tags: spans.iter().any(|span| span.deprecated_tags),
-    }
-}
-
-/// Cuts a batch at frame borders into runs of at most [`CHUNK_BYTES`] and
-/// [`CHUNK_ENVELOPES`]. A larger frame is a run of its own.
-fn pieces(spans: &[Span]) -> impl Iterator<Item = &[Span]> {
-    let mut rest = spans;
-    std::iter::from_fn(move || {
-        let first = rest.first()?.start;
-        let fitting = rest
-            .iter()
-            .take(CHUNK_ENVELOPES as usize)
-            .take_while(|span| (span.end - first) as usize <= CHUNK_BYTES)
-            .count();
-        let (piece, after) = rest.split_at(fitting.max(1));
-        rest = after;
-        Some(piece)
-    })
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ const NOTICE_EVERY: Duration = Duration::from_secs(1);
 
 /// Messages below this size are joined with their prefix; larger ones go out by
 /// reference, their prefix before them.
-const JOIN_BELOW: usize = 4 << 10;
+const JOIN_BELOW: usize = 16 << 10;
 
 /// With this much in its queue a reader gathers no longer.
 const WORTH_A_MESSAGE: u64 = 16 << 10;

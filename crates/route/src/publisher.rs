@@ -1,0 +1,216 @@
+//! Finds out who wants each frame of a batch, and hands every reader its frames.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use logweir_proto::{
+    frames::frames,
+    peek::{Peek, peek},
+};
+
+use crate::{
+    admit::{self, Admitted, Unclean, span},
+    exchange::Exchange,
+    index::Index,
+    queue::Span,
+    shard::Group,
+};
+
+/// Publishes batches; holds the scratch space of one ingress stream.
+pub struct Publisher {
+    exchange: Arc<Exchange>,
+    scratch: Scratch,
+}
+
+/// What is known of the batch at hand. Kept from batch to batch for its memory.
+#[derive(Default)]
+struct Scratch {
+    spans: Vec<Span>,
+    /// Slots of the readers that want every frame.
+    whole: Vec<u32>,
+    /// A reader's slot and the position of a frame that it wants. May hold one twice.
+    wishes: Vec<(u32, u32)>,
+    /// The load that this batch will add to members of shard groups, by slot.
+    assigned: Vec<(u32, usize)>,
+    /// Positions for the reader at hand.
+    positions: Vec<u32>,
+    /// Turns ties between equally loaded members of a shard group.
+    turn: usize,
+}
+
+impl Publisher {
+    pub(crate) fn new(exchange: Arc<Exchange>) -> Self {
+        Self {
+            exchange,
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// Routes every envelope of an `EnvelopeBatch`. What is malformed is counted
+    /// and dropped alone; invalid UTF-8 is replaced; the rest goes on untouched.
+    pub fn publish(&mut self, batch: &Bytes) -> Admitted {
+        let index = self.exchange.index();
+        match self.scratch.route(&index, batch) {
+            Ok(unmatched) => {
+                let envelopes = self.scratch.spans.len() as u64;
+                let admitted = Admitted {
+                    envelopes,
+                    ..Admitted::default()
+                };
+                self.deliver(&index, batch, unmatched, admitted);
+                admitted
+            }
+            Err(Unclean) => {
+                let (clean, mut admitted) = admit::cleaned(batch);
+                let unmatched = self.scratch.route(&index, &clean).unwrap_or_default();
+                admitted.envelopes = self.scratch.spans.len() as u64 + admitted.malformed;
+                self.deliver(&index, &clean, unmatched, admitted);
+                admitted
+            }
+        }
+    }
+
+    fn deliver(&mut self, index: &Index, batch: &Bytes, unmatched: u64, admitted: Admitted) {
+        let Scratch {
+            spans,
+            whole,
+            wishes,
+            positions,
+            ..
+        } = &mut self.scratch;
+        self.exchange.count_in(batch.len(), unmatched, admitted);
+        for slot in whole.iter() {
+            if let Some(reader) = index.members.get(*slot) {
+                self.exchange
+                    .record_drops(&reader.queue.push_all(batch, spans));
+            }
+        }
+        // A thousand readers of one app each are found here by sorting a hundred
+        // pairs; a list for each reader would be a thousand cold places in memory.
+        wishes.sort_unstable();
+        wishes.dedup();
+        for of_reader in wishes.chunk_by(|one, other| one.0 == other.0) {
+            let slot = of_reader[0].0;
+            if whole.contains(&slot) {
+                continue;
+            }
+            let Some(reader) = index.members.get(slot) else {
+                continue;
+            };
+            let dropped = if of_reader.len() == spans.len() {
+                reader.queue.push_all(batch, spans)
+            } else {
+                positions.clear();
+                positions.extend(of_reader.iter().map(|(_, position)| *position));
+                reader.queue.push_some(batch, spans, positions)
+            };
+            self.exchange.record_drops(&dropped);
+        }
+    }
+}
+
+impl Scratch {
+    /// Finds out who wants each frame. Returns how many envelopes nobody wants.
+    fn route(&mut self, index: &Index, batch: &[u8]) -> Result<u64, Unclean> {
+        self.spans.clear();
+        self.whole.clear();
+        self.wishes.clear();
+        self.assigned.clear();
+        let mut kinds = 0;
+        let mut unmatched = 0;
+        // Readers that want whole kinds of every source are matched once for the
+        // batch below; the others frame by frame.
+        let by_frame =
+            !index.every.named.is_empty() || !index.every.groups.is_empty() || index.has_sources();
+        let everything = index
+            .every
+            .kinds
+            .iter()
+            .fold(0, |all, (_, kinds)| all | kinds);
+        for frame in frames(batch) {
+            let frame = frame.map_err(|_| Unclean)?;
+            let envelope = peek(frame.envelope).map_err(|_| Unclean)?;
+            let span = span(&frame, &envelope)?;
+            kinds |= span.kind;
+            let mut matched = everything & span.kind != 0;
+            if by_frame {
+                matched |= self.match_frame(index, &envelope, span);
+            }
+            self.spans.push(span);
+            if !matched {
+                unmatched += 1;
+            }
+        }
+        self.match_batch(index, kinds);
+        Ok(unmatched)
+    }
+
+    /// Notes everybody who wants the frame just read by source, name or shard.
+    /// Returns whether anybody does.
+    fn match_frame(&mut self, index: &Index, envelope: &Peek<'_>, span: Span) -> bool {
+        let position = position(self.spans.len());
+        let before = self.wishes.len();
+        let own = index.of(envelope.source_id);
+        for wants in [Some(&*index.every), own].into_iter().flatten() {
+            let named = wants.named_for(envelope);
+            self.wishes.extend(named.map(|slot| (slot, position)));
+            for (what, group) in &wants.groups {
+                if what.matches(envelope) {
+                    let slot = group
+                        .decided(envelope)
+                        .unwrap_or_else(|| self.least_loaded(index, group, span));
+                    self.wishes.push((slot, position));
+                }
+            }
+        }
+        let kinds = own.map_or(&[][..], |wants| &wants.kinds[..]);
+        let of_kind = kinds.iter().filter(|(_, kinds)| kinds & span.kind != 0);
+        self.wishes
+            .extend(of_kind.map(|(slot, _)| (*slot, position)));
+        self.wishes.len() > before
+    }
+
+    /// Notes everybody who wants kinds of every source.
+    fn match_batch(&mut self, index: &Index, batch: u8) {
+        for (slot, kinds) in &index.every.kinds {
+            if kinds & batch == batch {
+                self.whole.push(*slot);
+            } else if kinds & batch != 0 {
+                let wanted = (0_u32..).zip(&self.spans);
+                let wanted = wanted.filter(|(_, span)| span.kind & kinds != 0);
+                self.wishes
+                    .extend(wanted.map(|(position, _)| (*slot, position)));
+            }
+        }
+    }
+
+    /// The member of a shard group with the least in its queue, what this batch adds
+    /// included.
+    fn least_loaded(&mut self, index: &Index, group: &Group, span: Span) -> u32 {
+        let count = group.members.len();
+        self.turn = self.turn.wrapping_add(1);
+        let turned = (0..count).map(|step| group.members[(self.turn + step) % count]);
+        let load = |slot: &u32| {
+            let waiting = index.members.get(*slot).map_or(0, |own| own.queue.load());
+            waiting + self.assigned(*slot)
+        };
+        let chosen = turned.min_by_key(load).unwrap_or_default();
+        match self.assigned.iter_mut().find(|(slot, _)| *slot == chosen) {
+            Some((_, bytes)) => *bytes += span.bytes(),
+            None => self.assigned.push((chosen, span.bytes())),
+        }
+        chosen
+    }
+
+    fn assigned(&self, slot: u32) -> usize {
+        self.assigned
+            .iter()
+            .find(|(own, _)| *own == slot)
+            .map_or(0, |(_, bytes)| *bytes)
+    }
+}
+
+/// Batches are far smaller than 4 Gi frames.
+fn position(spans: usize) -> u32 {
+    u32::try_from(spans).unwrap_or(u32::MAX)
+}
