@@ -14,10 +14,13 @@ use std::sync::{
 use tokio::time::{Duration, Instant};
 
 /// Messages a second that all gathering readers of a door get together.
-const MESSAGES: u32 = 10_000;
+const MESSAGES: u32 = 5_000;
 
-/// No reader gathers for longer: the peers' routers hold back as long.
-const MOST: Duration = Duration::from_millis(100);
+/// So few readers get each envelope as it comes.
+const FEW: u32 = 20;
+
+/// No reader gathers for longer: the peers' routers hold back for up to 250 ms.
+const MOST: Duration = Duration::from_millis(200);
 
 /// Below this the timer is too coarse to be worth its while.
 const LEAST: Duration = Duration::from_millis(1);
@@ -118,7 +121,7 @@ mod tests {
     fn few_readers_never_gather() {
         let pace = Pace::new();
         let now = Instant::now();
-        let mut turns: Vec<_> = (0..5).map(|_| pace.turn()).collect();
+        let mut turns: Vec<_> = (0..FEW).map(|_| pace.turn()).collect();
         for step in 0..1000 {
             for turn in &mut turns {
                 assert_eq!(turn.gather(now + Duration::from_millis(step)), None);
