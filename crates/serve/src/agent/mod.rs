@@ -75,6 +75,7 @@ pub async fn start(config: AgentConfig, context: &ServeContext) -> Result<Starte
         }
     };
     let ingress = Ingress::new(open, message_bytes, context.shutdown.clone());
+    let producers = [ingress.streams()];
     let door = Door::new(Some(ingress), None);
     let metrics = config.metrics.as_ref();
     doors::status(
@@ -96,7 +97,7 @@ pub async fn start(config: AgentConfig, context: &ServeContext) -> Result<Starte
         limits: &config.limits,
     };
     doors::grpc(at, door, &registry, context, &mut started).await?;
-    end_with(&exchange, context);
+    end_with(&exchange, &producers, context);
     part.ready();
     Ok(started)
 }

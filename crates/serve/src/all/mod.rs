@@ -58,10 +58,10 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
     let local = doors::server_tls("the ingress door", &config.agent.tls, suites, Alpn::H2)?;
     context.watch_tls(vec![grpc.clone(), local.clone()], Vec::new());
 
-    let door = Door::new(
-        Some(router::publishing(&exchange, message_bytes, context)),
-        Some(Arc::clone(&readers)),
-    );
+    let publishing = router::publishing(&exchange, message_bytes, context);
+    let tagging = tagging(&config, &exchange, context);
+    let producers = [publishing.streams(), tagging.streams()];
+    let door = Door::new(Some(publishing), Some(Arc::clone(&readers)));
     let limits = &config.router.limits;
     let at = doors::GrpcDoor {
         name: "grpc",
@@ -71,7 +71,7 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
     };
     doors::grpc(at, door, &registry, context, &mut started).await?;
 
-    let door = Door::new(Some(tagging(&config, &exchange, context)), None);
+    let door = Door::new(Some(tagging), None);
     let limits = &config.agent.limits;
     let at = doors::GrpcDoor {
         name: "ingress",
@@ -130,7 +130,7 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
         origin: "loggregator.rlp",
     };
     self_metrics::publish(&config.rlp.self_metrics, &proxy, rlp, &exchange, context);
-    end_with(&exchange, context);
+    end_with(&exchange, &producers, context);
     part.ready();
     Ok(started)
 }

@@ -3,7 +3,7 @@
 //! A producer is never pushed back on: what comes in is handed to the sink, which
 //! drops rather than waits.
 
-use std::{future::poll_fn, sync::Arc, time::Duration};
+use std::{future::poll_fn, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
@@ -16,10 +16,19 @@ use logweir_net::{
 };
 use logweir_proto::frames::{frame_len, push_frame};
 use logweir_route::queue::{CHUNK_BYTES, CHUNK_ENVELOPES};
+use tokio::time::Instant;
+use tokio_util::{
+    sync::{CancellationToken, WaitForCancellationFutureOwned},
+    task::{TaskTracker, task_tracker::TaskTrackerToken},
+};
 use tonic::Status;
 
 /// After a stop, a stream that has been quiet for this long is ended.
-const QUIET: Duration = Duration::from_millis(100);
+pub(crate) const QUIET: Duration = Duration::from_millis(100);
+
+/// After a stop, no stream is read for longer, quiet or not. Producers have been told
+/// to go; agents notice within half a second.
+const DRAIN: Duration = Duration::from_secs(1);
 
 /// Takes the batches of one stream.
 pub trait Sink: Send {
@@ -33,6 +42,7 @@ pub struct Ingress {
     open: Arc<dyn Fn() -> Box<dyn Sink> + Send + Sync>,
     message_bytes: usize,
     shutdown: Shutdown,
+    streams: TaskTracker,
 }
 
 impl Ingress {
@@ -46,15 +56,21 @@ impl Ingress {
             open: Arc::new(open),
             message_bytes,
             shutdown,
+            streams: TaskTracker::new(),
         }
+    }
+
+    /// Counts the streams that are open, so that a stop can wait for them.
+    pub(crate) fn streams(&self) -> TaskTracker {
+        self.streams.clone()
     }
 
     /// `Ingress/BatchSender`: a stream of batches.
     pub(super) async fn batch_sender(&self, request: Request<Incoming>) -> Response<Body> {
         let mut sink = (self.open)();
-        let mut messages = Messages::new(request.into_body(), self.message_bytes);
+        let mut arriving = self.arriving(request);
         loop {
-            match self.next(&mut messages).await {
+            match arriving.next().await {
                 Ok(Some(batch)) => sink.accept(batch),
                 Ok(None) => return grpc::ok_unary(Bytes::new()),
                 Err(status) => return grpc::status_response(status),
@@ -66,32 +82,38 @@ impl Ingress {
     /// together go on together.
     pub(super) async fn sender(&self, request: Request<Incoming>) -> Response<Body> {
         let mut sink = (self.open)();
-        let mut messages = Messages::new(request.into_body(), self.message_bytes);
+        let mut arriving = self.arriving(request);
         loop {
-            let first = match self.next(&mut messages).await {
-                Ok(Some(envelope)) => envelope,
+            let mut next = arriving.next().await;
+            let mut batch = BytesMut::new();
+            let mut envelopes = 0;
+            while let Ok(Some(envelope)) = &next {
+                batch.reserve(frame_len(envelope.len()));
+                push_frame(&mut batch, envelope);
+                envelopes += 1;
+                if batch.len() >= CHUNK_BYTES || envelopes >= CHUNK_ENVELOPES {
+                    break;
+                }
+                match arriving.there() {
+                    Some(more) => next = more,
+                    None => break,
+                }
+            }
+            if envelopes > 0 {
+                sink.accept(batch.freeze());
+            }
+            // The end may have come right behind the last envelope.
+            match next {
+                Ok(Some(_)) => {}
                 Ok(None) => return grpc::ok_unary(Bytes::new()),
                 Err(status) => return grpc::status_response(status),
-            };
-            let mut batch = BytesMut::with_capacity(frame_len(first.len()));
-            push_frame(&mut batch, &first);
-            let mut envelopes = 1;
-            while batch.len() < CHUNK_BYTES && envelopes < CHUNK_ENVELOPES {
-                let more = poll_fn(|context| messages.poll_next(context)).now_or_never();
-                let Some(Ok(Some(envelope))) = more else {
-                    break;
-                };
-                push_frame(&mut batch, &envelope);
-                envelopes += 1;
             }
-            sink.accept(batch.freeze());
         }
     }
 
     /// `Ingress/Send`: one batch, answered once it is taken.
     pub(super) async fn send(&self, request: Request<Incoming>) -> Response<Body> {
-        let mut messages = Messages::new(request.into_body(), self.message_bytes);
-        match messages.next().await {
+        match self.arriving(request).next().await {
             Ok(Some(batch)) => {
                 (self.open)().accept(batch);
                 grpc::ok_unary(Bytes::new())
@@ -101,23 +123,59 @@ impl Ingress {
         }
     }
 
-    /// The next message. After a stop: what has arrived, then the end, so that the
-    /// producer looks for another door and nothing that it wrote is lost.
-    async fn next(&self, messages: &mut Messages<Incoming>) -> Result<Option<Bytes>, Status> {
-        let stop = &self.shutdown.stop;
-        if !stop.is_cancelled() {
-            tokio::select! {
-                biased;
-                next = messages.next() => return next,
-                () = stop.cancelled() => {}
-            }
+    fn arriving(&self, request: Request<Incoming>) -> Arriving {
+        Arriving {
+            messages: Messages::new(request.into_body(), self.message_bytes),
+            // Tokens of its own: the shared ones' locks would be taken for every
+            // message of every stream.
+            stop: Box::pin(self.shutdown.stop.child_token().cancelled_owned()),
+            abort: self.shutdown.abort.clone(),
+            until: None,
+            _open: self.streams.token(),
         }
-        let quiet = tokio::time::sleep(QUIET);
+    }
+}
+
+/// What a producer sends on one stream.
+struct Arriving {
+    messages: Messages<Incoming>,
+    stop: Pin<Box<WaitForCancellationFutureOwned>>,
+    abort: CancellationToken,
+    /// After a stop: nothing is read any more from then on.
+    until: Option<Instant>,
+    _open: TaskTrackerToken,
+}
+
+impl Arriving {
+    /// The next message. After a stop: what has arrived, then the end, so that the
+    /// producer looks for another door and nothing that it wrote is lost. One that
+    /// writes on and on is not waited for.
+    async fn next(&mut self) -> Result<Option<Bytes>, Status> {
+        let until = match self.until {
+            Some(until) => until,
+            None => {
+                tokio::select! {
+                    biased;
+                    () = self.stop.as_mut() => {}
+                    next = self.messages.next() => return next,
+                }
+                *self.until.insert(Instant::now() + DRAIN)
+            }
+        };
+        let now = Instant::now();
+        if now >= until {
+            return Ok(None);
+        }
         tokio::select! {
             biased;
-            () = self.shutdown.abort.cancelled() => Ok(None),
-            next = messages.next() => next,
-            () = quiet => Ok(None),
+            () = self.abort.cancelled() => Ok(None),
+            next = self.messages.next() => next,
+            () = tokio::time::sleep_until(until.min(now + QUIET)) => Ok(None),
         }
+    }
+
+    /// What follows, if it is there already.
+    fn there(&mut self) -> Option<Result<Option<Bytes>, Status>> {
+        poll_fn(|context| self.messages.poll_next(context)).now_or_never()
     }
 }

@@ -21,6 +21,7 @@ use tonic::Status;
 use tower_service::Service;
 
 pub use egress::{MAX_MESSAGE_HEADER, Readers, ReadersOptions, Upstream};
+pub(crate) use ingress::QUIET;
 pub use ingress::{Ingress, Sink};
 pub use reader::ReaderStream;
 pub(crate) use reader::unix_nanos;

@@ -90,7 +90,7 @@ pub async fn start(config: RlpConfig, context: &ServeContext) -> Result<Started,
         },
         context,
     )?;
-    end_with(&exchange, context);
+    end_with(&exchange, &[], context);
     part.ready();
     Ok(started)
 }

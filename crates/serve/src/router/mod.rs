@@ -4,8 +4,9 @@ mod config;
 
 use std::sync::Arc;
 
-use logweir_net::tls::Alpn;
+use logweir_net::{shutdown::Shutdown, tls::Alpn};
 use logweir_route::{Exchange, ExchangeLimits, Publisher, QueueLimits};
+use tokio_util::task::TaskTracker;
 
 pub use config::RouterConfig;
 
@@ -13,7 +14,7 @@ use crate::{
     context::{ServeContext, StartError, Started},
     doors,
     front::Readiness,
-    grpc::{Door, Ingress, Readers, ReadersOptions, Sink, Upstream},
+    grpc::{Door, Ingress, QUIET, Readers, ReadersOptions, Sink, Upstream},
     metrics::{HopFigures, Registry, RouterFigures},
     self_metrics::{self, Identity},
     settings::QueueConfig,
@@ -44,6 +45,7 @@ pub async fn start(config: RouterConfig, context: &ServeContext) -> Result<Start
     };
     let readers = Readers::new(Arc::clone(&exchange), Upstream::Router, options);
     let ingress = publishing(&exchange, message_bytes, context);
+    let producers = [ingress.streams()];
     let door = Door::new(Some(ingress), Some(readers));
     let registry = Registry::new();
     collect(&registry, &exchange);
@@ -73,7 +75,7 @@ pub async fn start(config: RouterConfig, context: &ServeContext) -> Result<Start
         },
         context,
     )?;
-    end_with(&exchange, context);
+    end_with(&exchange, &producers, context);
     part.ready();
     Ok(started)
 }
@@ -104,14 +106,33 @@ pub(crate) fn publishing(
     Ingress::new(open, message_bytes, context.shutdown.clone())
 }
 
-/// Ends every queue when the process stops: readers get what is there, then the end.
-pub(crate) fn end_with(exchange: &Arc<Exchange>, context: &ServeContext) {
+/// Ends every queue when the process stops and the streams of these producers are
+/// over: readers get what is there, then the end.
+pub(crate) fn end_with(
+    exchange: &Arc<Exchange>,
+    producers: &[TaskTracker],
+    context: &ServeContext,
+) {
     let exchange = Arc::clone(exchange);
-    let stop = context.shutdown.stop.clone();
-    context.shutdown.tracker.spawn(async move {
+    let producers = producers.to_vec();
+    let Shutdown {
+        stop,
+        abort,
+        tracker,
+    } = context.shutdown.clone();
+    tracker.spawn(async move {
         stop.cancelled().await;
-        // Producers are read for a moment longer than they are quiet.
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        let over = async {
+            if !producers.is_empty() {
+                // For streams whose beginning is on its way.
+                tokio::time::sleep(QUIET).await;
+            }
+            for streams in &producers {
+                streams.close();
+                streams.wait().await;
+            }
+        };
+        abort.run_until_cancelled(over).await;
         exchange.end();
     });
 }

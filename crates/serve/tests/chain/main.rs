@@ -3,6 +3,7 @@
 
 mod agent;
 mod hosts;
+mod router;
 mod stub_router;
 
 use std::{collections::BTreeSet, time::Duration};
@@ -14,7 +15,7 @@ use logweir_serve::{
     agent::{self as agent_role, AgentConfig},
     context::{ServeContext, Started},
     rlp::{self, RlpConfig},
-    router::{self, RouterConfig},
+    router::{self as router_role, RouterConfig},
     settings::QueueConfig,
 };
 
@@ -39,7 +40,7 @@ async fn chain(queue: QueueConfig) -> Chain {
             queue: queue.clone(),
             ..Default::default()
         };
-        routers.push(router::start(config, &context).await.unwrap());
+        routers.push(router_role::start(config, &context).await.unwrap());
     }
     let addresses: Vec<String> = routers
         .iter()
