@@ -164,7 +164,9 @@ impl Sink for Pipeline {
         let tags = self.rules.tags.load_full();
         let mut admitted = Admitted::default();
         let mut discarded = 0;
-        self.chunk.frames.reserve(batch.len() + batch.len() / 4);
+        // No more than a chunk: what is reserved stays with the chunk while it waits.
+        let room = (batch.len() + batch.len() / 4).min(CHUNK_BYTES);
+        self.chunk.frames.reserve(room);
         for frame in frames(&batch) {
             admitted.envelopes += 1;
             let Ok(frame) = frame else {
@@ -193,10 +195,12 @@ impl Sink for Pipeline {
         }
         // The exchange of this process counts what it is given itself; here only
         // what does not get that far.
+        let mut bytes = batch.len();
         if matches!(self.onward, Onward::Exchange(_)) {
             admitted.envelopes = admitted.malformed + discarded;
+            bytes = 0;
         }
-        self.exchange.count_in(batch.len(), 0, admitted);
+        self.exchange.count_in(bytes, 0, admitted);
         self.send_on();
     }
 }
