@@ -30,6 +30,10 @@ use crate::rlp::Routers;
 /// bytes. Readers that do not are taken to have gRPC's default limit.
 pub const MAX_MESSAGE_HEADER: &str = "logweir-max-message-bytes";
 
+/// What a reader has to take: a chunk, and what its tags may grow by when they move to
+/// the other map.
+const LEAST_MESSAGE: usize = 2 * CHUNK_BYTES;
+
 /// Most bytes of a request.
 const REQUEST_BYTES: usize = 4 << 20;
 
@@ -126,10 +130,13 @@ impl Readers {
         };
         let mut subscribe = SubscribeRequest::from_wire(&request);
         let form = notice_form(&subscribe.selectors);
-        // A chunk may hold this much; below it the frame decides.
-        let most = message_bytes
-            .unwrap_or(self.options.message_bytes)
-            .max(CHUNK_BYTES * 2);
+        if let Some(stated) = message_bytes.filter(|stated| *stated < LEAST_MESSAGE) {
+            return Err(Status::invalid_argument(format!(
+                "{MAX_MESSAGE_HEADER} is {stated}; state at least {LEAST_MESSAGE}"
+            )));
+        }
+        let most = message_bytes.unwrap_or(self.options.message_bytes);
+        let most = most.max(LEAST_MESSAGE);
         subscribe.frame = Some(most);
         let (subscription, feed) = match &self.upstream {
             Upstream::Router | Upstream::Exchange => (self.exchange.subscribe(subscribe), None),

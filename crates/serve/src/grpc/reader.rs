@@ -17,7 +17,7 @@ use logweir_proto::{
     edit::{to_deprecated, to_preferred},
     frames::{frames, push_frame},
 };
-use logweir_route::{Chunk, Loss, QueueStats, Subscription, Terms, notice};
+use logweir_route::{Cause, Chunk, Loss, QueueStats, Subscription, Terms, notice};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::DropGuard;
 use tonic::Status;
@@ -187,6 +187,16 @@ impl ReaderStream {
         Chunk {
             frames: out.freeze(),
             ..chunk
+        }
+    }
+}
+
+impl Drop for ReaderStream {
+    fn drop(&mut self) {
+        // Taken from the queue, but never on its way to the reader.
+        if let Some(chunk) = self.behind.take() {
+            self.subscription
+                .lost_after_taking(Cause::ReaderGone, &chunk);
         }
     }
 }
