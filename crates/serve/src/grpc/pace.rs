@@ -83,8 +83,9 @@ impl Turn {
         let first = self.epoch != epoch;
         self.epoch = epoch;
         let readers = shared.count(epoch, first);
+        let many = readers.saturating_sub(FEW);
         let gather = (Duration::from_secs(1) / MESSAGES)
-            .saturating_mul(readers)
+            .saturating_mul(many)
             .min(MOST);
         (gather >= LEAST).then_some(gather)
     }
