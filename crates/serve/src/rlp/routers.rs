@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use logweir_net::{
     backoff::Backoff,
-    dial::{DialError, Dialer, H2},
+    dial::{Dialer, H2},
     grpc,
     resolve::{Resolver, Target},
     shutdown::Shutdown,
@@ -22,7 +22,10 @@ use logweir_net::{
 use logweir_proto::{service, v2};
 use logweir_route::{Feeder, Subscription};
 use prost::Message;
-use tokio::sync::{Mutex, watch};
+use tokio::{
+    sync::{Mutex, watch},
+    time::Instant,
+};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::Status;
 
@@ -30,6 +33,9 @@ use crate::grpc::MAX_MESSAGE_HEADER;
 
 /// Pause before a stream is opened again, at least and at most.
 const RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(10));
+
+/// Pause before a router that could not be reached is dialled again.
+const DIAL: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 /// How routers are found and dialled.
 pub struct RoutersOptions {
@@ -240,13 +246,7 @@ impl Pump {
     /// Reads one stream to its end. Whether it delivered anything.
     async fn stream(&mut self) -> bool {
         let address = self.link.address;
-        let connection = match self.link.connection(&self.routers.dialer).await {
-            Ok(connection) => connection,
-            Err(error) => {
-                tracing::debug!("cannot reach the router {address}: {error}");
-                return false;
-            }
-        };
+        let connection = self.link.connection(&self.routers.dialer).await;
         let limit = self.routers.options.message_bytes;
         let mut extra = HeaderMap::new();
         extra.insert(
@@ -307,29 +307,63 @@ impl Drop for Open<'_> {
 /// The connections to one router, made as they are needed.
 struct Link {
     address: SocketAddr,
-    connections: Vec<Mutex<Option<H2>>>,
+    connections: Vec<Mutex<Connection>>,
     next: AtomicUsize,
+}
+
+/// One connection that many readers share, and its pauses while it cannot be made.
+struct Connection {
+    open: Option<H2>,
+    wait: Backoff,
+    /// Not dialled before this.
+    rest: Option<Instant>,
 }
 
 impl Link {
     fn new(address: SocketAddr, connections: usize) -> Self {
-        let connections = (0..connections.max(1)).map(|_| Mutex::default()).collect();
+        let connection = |_| {
+            Mutex::new(Connection {
+                open: None,
+                wait: Backoff::new(DIAL.0, DIAL.1),
+                rest: None,
+            })
+        };
         Self {
             address,
-            connections,
+            connections: (0..connections.max(1)).map(connection).collect(),
             next: AtomicUsize::new(0),
         }
     }
 
-    /// The next connection in turn; dialled if it is not open.
-    async fn connection(&self, dialer: &Dialer) -> Result<H2, DialError> {
+    /// The next connection in turn, as soon as it is open. One reader dials, and all
+    /// others wait for that: a router that is down is not dialled for each of them,
+    /// and one that is back serves all of them at once.
+    async fn connection(&self, dialer: &Dialer) -> H2 {
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.connections.len();
         let mut connection = self.connections[turn].lock().await;
-        if let Some(open) = connection.as_ref().filter(|open| !open.is_closed()) {
-            return Ok(open.clone());
+        loop {
+            if let Some(open) = connection.open.as_ref().filter(|open| !open.is_closed()) {
+                return open.clone();
+            }
+            if let Some(rest) = connection.rest {
+                tokio::time::sleep_until(rest).await;
+            }
+            match dialer.connect(self.address).await {
+                Ok(fresh) => {
+                    connection.wait.reset();
+                    connection.rest = None;
+                    connection.open = Some(fresh);
+                }
+                Err(error) => {
+                    let address = self.address;
+                    if connection.rest.is_none() {
+                        tracing::warn!("cannot reach the router {address}: {error}");
+                    } else {
+                        tracing::debug!("still cannot reach the router {address}: {error}");
+                    }
+                    connection.rest = Some(Instant::now() + connection.wait.next());
+                }
+            }
         }
-        let fresh = dialer.connect(self.address).await?;
-        *connection = Some(fresh.clone());
-        Ok(fresh)
     }
 }

@@ -3,6 +3,7 @@
 
 mod agent;
 mod hosts;
+mod rlp;
 mod router;
 mod stub_router;
 
@@ -14,7 +15,7 @@ use logweir_proto::{peek::Kind, v2};
 use logweir_serve::{
     agent::{self as agent_role, AgentConfig},
     context::{ServeContext, Started},
-    rlp::{self, RlpConfig},
+    rlp::{self as rlp_role, RlpConfig},
     router::{self as router_role, RouterConfig},
     settings::QueueConfig,
 };
@@ -60,7 +61,7 @@ async fn chain(queue: QueueConfig) -> Chain {
         queue,
         ..Default::default()
     };
-    let rlp = rlp::start(config, &context).await.unwrap();
+    let rlp = rlp_role::start(config, &context).await.unwrap();
     Chain {
         hosts,
         context,

@@ -1,6 +1,6 @@
 //! A router whose clients misbehave, or do not notice that it stops.
 
-use std::time::Duration;
+use std::{net::SocketAddr, sync::atomic::Ordering, time::Duration};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::{Stream, stream};
@@ -17,13 +17,17 @@ use logweir_proto::{service, v2};
 use logweir_serve::{
     context::{ServeContext, Started},
     router::{self, RouterConfig},
+    settings::SelfMetricsConfig,
 };
 use prost::Message;
 use tonic::{Code, Status};
 
 use crate::{
     PATIENCE,
+    agent::until,
     hosts::{Hosts, any, context},
+    rlp::hanging_up,
+    stub_router::StubRouter,
 };
 
 struct Router {
@@ -104,7 +108,7 @@ async fn a_producer_that_never_pauses_does_not_hold_a_stop() {
     let body = grpc::request_body(endless(Duration::from_millis(5)));
     let request = grpc::request(service::BATCH_SENDER, router.client.authority(), body);
     let answer = tokio::spawn(router.client.send(request));
-    crate::agent::until("envelopes come in", || {
+    until("envelopes come in", || {
         !router.started.ledger().contains("ingress 0 ")
     })
     .await;
@@ -180,4 +184,46 @@ async fn a_reader_that_takes_less_than_a_chunk_is_refused() {
     assert_eq!(status.code(), Code::InvalidArgument);
     let words = "logweir-max-message-bytes is 4096; state at least 131072";
     assert_eq!(status.message(), words);
+}
+
+async fn with_own_metrics_to(hosts: &Hosts, agent: SocketAddr) -> (ServeContext, Started) {
+    let context = context();
+    let config = RouterConfig {
+        listen: any(),
+        tls: hosts.tls(),
+        self_metrics: SelfMetricsConfig {
+            agent: agent.to_string(),
+            interval: Duration::from_millis(10),
+            ..Default::default()
+        },
+        ..Default::default()
+    };
+    let started = router::start(config, &context).await.unwrap();
+    (context, started)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn own_metrics_at_a_short_interval_use_one_connection() {
+    let hosts = Hosts::new();
+    let agent = StubRouter::start(&hosts, any(), true).await;
+    let (context, _router) = with_own_metrics_to(&hosts, agent.address).await;
+    until("a hundred envelopes", || agent.envelopes("doppler") > 100).await;
+    assert_eq!(agent.stats.accepted(), 1);
+    assert!(context.shutdown.clone().finish(PATIENCE).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn own_metrics_do_not_flood_an_agent_that_is_down() {
+    let hosts = Hosts::new();
+    let (address, calls, _down) = hanging_up().await;
+    let begun = tokio::time::Instant::now();
+    let (context, _router) = with_own_metrics_to(&hosts, address).await;
+    until("two attempts", || calls.load(Ordering::Relaxed) >= 2).await;
+    // At every interval of 10 ms it would be at once.
+    assert!(
+        begun.elapsed() >= Duration::from_millis(500),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert!(context.shutdown.clone().finish(PATIENCE).await);
 }
