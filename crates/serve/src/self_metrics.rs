@@ -5,13 +5,15 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures_util::stream;
 use logweir_net::{
-    grpc,
+    backoff::Backoff,
+    dial::{Dialer, H2},
+    grpc::{self, Messages},
     resolve::{Resolver, Target},
 };
 use logweir_proto::{service, v2};
 use logweir_route::Exchange;
 use prost::Message;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::{
     context::{ServeContext, StartError},
@@ -26,6 +28,12 @@ const AGENT: &str = "metron";
 
 /// A delivery that takes longer than this is given up until the next pulse.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Pause after a failure, at least and at most, if the interval is not longer.
+const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+
+/// Most bytes of the agent's answer, which is an empty message.
+const ANSWER_BYTES: usize = 4 << 10;
 
 /// The peers' names of a role.
 pub(crate) struct Identity {
@@ -65,51 +73,88 @@ pub(crate) fn start(
         .map_err(|error| StartError::Setting(format!("self_metrics.agent: {error}")))?;
     let client = doors::client_tls("the role's own metrics", tls, &[])?;
     context.watch_tls(Vec::new(), vec![client.clone()]);
-    let dialer = doors::dialer(&client, AGENT);
-    let resolver = Resolver::new();
+    let mut delivery = Delivery {
+        dialer: doors::dialer(&client, AGENT),
+        resolver: Resolver::new(),
+        target,
+        open: None,
+    };
     let mut pulse = identity.pulse(config);
     let registry = registry.clone();
     let interval = config.interval;
     let stop = context.shutdown.stop.clone();
     context.shutdown.tracker.spawn(async move {
-        let send = async |batch: Bytes| -> Result<(), String> {
-            let addresses = resolver
-                .resolve(&target)
-                .await
-                .map_err(|error| error.to_string())?;
-            let address = addresses.first().ok_or("the agent's name has no address")?;
-            let connection = dialer
-                .connect(*address)
-                .await
-                .map_err(|error| error.to_string())?;
-            let body = grpc::request_body(stream::iter([Ok::<_, Status>(batch)]));
-            let request = grpc::request(service::BATCH_SENDER, &target.to_string(), body);
-            let answer = connection
-                .send(request)
-                .await
-                .map_err(|error| error.to_string())?;
-            // A peer's agent answers a half-closed stream with an `EOF` status: the
-            // batch has been taken all the same.
-            drop(answer);
-            connection.close();
-            Ok(())
-        };
         let pulses = async {
+            let mut wait = Backoff::new(RETRY.0, RETRY.1);
+            let mut pause = interval;
             loop {
-                tokio::time::sleep(interval).await;
+                tokio::time::sleep(pause).await;
                 let snapshot = registry.snapshot();
                 let batch = pulse.envelopes(&snapshot, unix_nanos());
                 let batch = v2::EnvelopeBatch { batch }.encode_to_vec().into();
-                match tokio::time::timeout(PATIENCE, send(batch)).await {
-                    Ok(Ok(())) => pulse.delivered(&snapshot),
-                    Ok(Err(error)) => tracing::debug!("cannot send own metrics: {error}"),
-                    Err(_) => tracing::debug!("cannot send own metrics: no answer"),
+                let sent = tokio::time::timeout(PATIENCE, delivery.send(batch)).await;
+                match sent.unwrap_or_else(|_| Err("no answer".into())) {
+                    Ok(()) => {
+                        pulse.delivered(&snapshot);
+                        wait.reset();
+                        pause = interval;
+                    }
+                    Err(error) => {
+                        tracing::debug!("cannot send own metrics: {error}");
+                        pause = interval.max(wait.next());
+                    }
                 }
             }
         };
         stop.run_until_cancelled(pulses).await;
     });
     Ok(())
+}
+
+/// The way to the agent: one connection, kept from pulse to pulse.
+struct Delivery {
+    dialer: Dialer,
+    resolver: Resolver,
+    target: Target,
+    open: Option<H2>,
+}
+
+impl Delivery {
+    async fn send(&mut self, batch: Bytes) -> Result<(), String> {
+        let open = self.open.take().filter(|open| !open.is_closed());
+        let connection = match open {
+            Some(open) => open,
+            None => self.connect().await?,
+        };
+        let body = grpc::request_body(stream::iter([Ok::<_, Status>(batch)]));
+        let request = grpc::request(service::BATCH_SENDER, &self.target.to_string(), body);
+        let answer = connection.send(request).await;
+        let answer = answer.map_err(|error| error.to_string())?;
+        let mut messages = Messages::of_response(answer, ANSWER_BYTES);
+        let status = loop {
+            match messages.next().await {
+                Ok(Some(_)) => {}
+                Ok(None) => break Ok(()),
+                Err(status) => break Err(status),
+            }
+        };
+        match status {
+            // A peer's agent answers a half-closed stream like this: it has taken the
+            // batch all the same.
+            Err(status) if status.code() == Code::Unknown && status.message() == "EOF" => {}
+            other => other.map_err(|status| status.message().to_owned())?,
+        }
+        self.open = Some(connection);
+        Ok(())
+    }
+
+    async fn connect(&self) -> Result<H2, String> {
+        let addresses = self.resolver.resolve(&self.target).await;
+        let addresses = addresses.map_err(|error| error.to_string())?;
+        let address = addresses.first().ok_or("the agent's name has no address")?;
+        let connection = self.dialer.connect(*address).await;
+        connection.map_err(|error| error.to_string())
+    }
 }
 
 /// The same straight into the exchange of this process.
