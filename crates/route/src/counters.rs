@@ -22,6 +22,11 @@ struct Sum {
     fed: Fed,
 }
 
+/// Longest identity that is remembered, in bytes: the bound on the number of counters
+/// is to bound memory too, and strangers choose names and tags. Longer ones are
+/// forgotten at once.
+const KEY_BYTES: usize = 8 << 10;
+
 /// Remembers the total of each counter: by name, source id, instance id and tags.
 pub struct Totals {
     sums: LruCache<Box<[u8]>, Sum>,
@@ -44,6 +49,14 @@ impl Totals {
     /// that it leaves with.
     pub fn observe(&mut self, envelope: &v2::Envelope, counter: &v2::Counter) -> u64 {
         write_key(&mut self.key, envelope, counter);
+        if self.key.len() > KEY_BYTES {
+            self.key = Vec::new();
+            self.evicted += 1;
+            return match counter.total {
+                0 => counter.delta,
+                total => total,
+            };
+        }
         if let Some(sum) = self.sums.get_mut(&self.key[..]) {
             match (counter.delta, counter.total) {
                 (0, 0) => {
@@ -158,6 +171,16 @@ mod tests {
         assert_eq!(observe(&mut totals, "b", 1, 0), 1);
         assert_eq!(totals.evicted(), 2);
         assert_eq!(totals.len(), 2);
+    }
+
+    #[test]
+    fn an_endless_name_is_not_remembered() {
+        let mut totals = Totals::new(10);
+        let name = "n".repeat(KEY_BYTES);
+        assert_eq!(observe(&mut totals, &name, 3, 0), 3);
+        assert_eq!(observe(&mut totals, &name, 4, 0), 4);
+        assert_eq!(observe(&mut totals, &name, 4, 100), 100);
+        assert_eq!((totals.len(), totals.evicted()), (0, 3));
     }
 
     #[test]
