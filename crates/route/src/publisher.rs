@@ -11,10 +11,13 @@ use logweir_proto::{
 use crate::{
     admit::{self, Admitted, Unclean, span},
     exchange::Exchange,
-    index::Index,
+    index::{Index, Wants},
     queue::Span,
     shard::Group,
 };
+
+/// Bytes of a frame, to guess how many there are in a batch.
+const TYPICAL_FRAME: usize = 256;
 
 /// Publishes batches; holds the scratch space of one ingress stream.
 pub struct Publisher {
@@ -30,6 +33,8 @@ struct Scratch {
     whole: Vec<u32>,
     /// A reader's slot and the position of a frame that it wants. May hold one twice.
     wishes: Vec<(u32, u32)>,
+    /// For each frame: whether anybody wants it.
+    matched: Vec<bool>,
     /// The load that this batch will add to members of shard groups, by slot.
     assigned: Vec<(u32, usize)>,
     /// Positions for the reader at hand.
@@ -89,6 +94,15 @@ impl Publisher {
         // pairs; a list for each reader would be a thousand cold places in memory.
         wishes.sort_unstable();
         wishes.dedup();
+        // Their queues are cold too, and a lock lets the processor wait for one at a
+        // time only: a look at each before lets it fetch them together.
+        let members = wishes.iter().map(|(slot, _)| index.members.get(*slot));
+        std::hint::black_box(
+            members
+                .flatten()
+                .map(|member| member.queue.load())
+                .sum::<usize>(),
+        );
         for of_reader in wishes.chunk_by(|one, other| one.0 == other.0) {
             let slot = of_reader[0].0;
             if whole.contains(&slot) {
@@ -115,58 +129,89 @@ impl Scratch {
         self.spans.clear();
         self.whole.clear();
         self.wishes.clear();
+        self.matched.clear();
         self.assigned.clear();
         let mut kinds = 0;
-        let mut unmatched = 0;
         // Readers that want whole kinds of every source are matched once for the
         // batch below; the others frame by frame.
-        let by_frame =
-            !index.every.named.is_empty() || !index.every.groups.is_empty() || index.has_sources();
-        let everything = index
-            .every
-            .kinds
-            .iter()
-            .fold(0, |all, (_, kinds)| all | kinds);
+        let every = &*index.every;
+        let by_frame = !every.named.is_empty() || !every.groups.is_empty();
+        let everything = every.kinds.iter().fold(0, |all, (_, kinds)| all | kinds);
+        let mut sources = Vec::new();
+        if index.has_sources() {
+            sources.reserve(batch.len() / TYPICAL_FRAME + 1);
+        }
         for frame in frames(batch) {
             let frame = frame.map_err(|_| Unclean)?;
             let envelope = peek(frame.envelope).map_err(|_| Unclean)?;
             let span = span(&frame, &envelope)?;
             kinds |= span.kind;
-            let mut matched = everything & span.kind != 0;
-            if by_frame {
-                matched |= self.match_frame(index, &envelope, span);
+            let by_kind = everything & span.kind != 0;
+            let by_name = by_frame && {
+                let at = self.spans.len();
+                self.match_names(index, every, &envelope, span, at)
+            };
+            self.matched.push(by_kind || by_name);
+            if index.has_sources() {
+                sources.push(envelope.source_id);
             }
             self.spans.push(span);
-            if !matched {
-                unmatched += 1;
-            }
         }
+        self.match_sources(index, batch, &sources)?;
         self.match_batch(index, kinds);
-        Ok(unmatched)
+        Ok(self.matched.iter().filter(|matched| !**matched).count() as u64)
     }
 
-    /// Notes everybody who wants the frame just read by source, name or shard.
-    /// Returns whether anybody does.
-    fn match_frame(&mut self, index: &Index, envelope: &Peek<'_>, span: Span) -> bool {
-        let position = position(self.spans.len());
+    /// Notes everybody who wants a frame by its source. With very many sources each
+    /// look-up waits for memory several times; in loops of their own the processor
+    /// waits for many at once.
+    fn match_sources(
+        &mut self,
+        index: &Index,
+        batch: &[u8],
+        sources: &[&str],
+    ) -> Result<(), Unclean> {
+        let own: Vec<_> = sources.iter().map(|source| index.of(source)).collect();
+        for (at, wants) in own.into_iter().enumerate() {
+            let Some(wants) = wants else { continue };
+            let span = self.spans[at];
+            let before = self.wishes.len();
+            let of_kind = wants.kinds.iter();
+            let of_kind = of_kind.filter(|(_, kinds)| kinds & span.kind != 0);
+            self.wishes
+                .extend(of_kind.map(|(slot, _)| (*slot, position(at))));
+            let mut matched = self.wishes.len() > before;
+            if !wants.named.is_empty() || !wants.groups.is_empty() {
+                let frame = &batch[span.start as usize..span.end as usize];
+                let frame = frames(frame).next().ok_or(Unclean)?.map_err(|_| Unclean)?;
+                let envelope = peek(frame.envelope).map_err(|_| Unclean)?;
+                matched |= self.match_names(index, wants, &envelope, span, at);
+            }
+            self.matched[at] |= matched;
+        }
+        Ok(())
+    }
+
+    /// Notes who wants a frame by metric names, and whose turn it is in shard groups.
+    fn match_names(
+        &mut self,
+        index: &Index,
+        wants: &Wants,
+        envelope: &Peek<'_>,
+        span: Span,
+        at: usize,
+    ) -> bool {
         let before = self.wishes.len();
-        let own = index.of(envelope.source_id);
-        for wants in [Some(&*index.every), own].into_iter().flatten() {
-            let named = wants.named_for(envelope);
-            self.wishes.extend(named.map(|slot| (slot, position)));
-            for (what, group) in &wants.groups {
-                if what.matches(envelope) {
-                    let slot = group
-                        .decided(envelope)
-                        .unwrap_or_else(|| self.least_loaded(index, group, span));
-                    self.wishes.push((slot, position));
-                }
+        let named = wants.named_for(envelope);
+        self.wishes.extend(named.map(|slot| (slot, position(at))));
+        for (what, group) in &wants.groups {
+            if what.matches(envelope) {
+                let slot = group
+                    .decided(envelope)
+                    .unwrap_or_else(|| self.least_loaded(index, group, span));
+                self.wishes.push((slot, position(at)));
             }
         }
-        let kinds = own.map_or(&[][..], |wants| &wants.kinds[..]);
-        let of_kind = kinds.iter().filter(|(_, kinds)| kinds & span.kind != 0);
-        self.wishes
-            .extend(of_kind.map(|(slot, _)| (*slot, position)));
         self.wishes.len() > before
     }
 
