@@ -11,5 +11,6 @@ pub mod grpc;
 pub mod metrics;
 pub mod rlp;
 pub mod router;
+pub mod routers;
 mod self_metrics;
 pub mod settings;

@@ -176,8 +176,8 @@ impl Found {
         self.tls("router.tls", &settings.router.tls);
         self.limits("agent.limits", &settings.agent.limits);
         self.limits("router.limits", &settings.router.limits);
-        self.queue("router.queue", &settings.router.queue);
-        self.total(settings);
+        let router = &settings.router;
+        self.queues("router", &router.queue, router.queues_total_bytes);
         self.at_least_one("agent.counters", settings.agent.counters);
         self.at_least_one("rlp.max_streams", settings.rlp.max_streams);
         self.readers(settings);
@@ -209,8 +209,7 @@ impl Found {
         self.tls("router.tls", &router.tls);
         self.suites("router.cipher_suites", &router.cipher_suites);
         self.limits("router.limits", &router.limits);
-        self.queue("router.queue", &router.queue);
-        self.total(settings);
+        self.queues("router", &router.queue, router.queues_total_bytes);
         self.self_metrics("router.self_metrics", &router.self_metrics);
     }
 
@@ -220,7 +219,7 @@ impl Found {
         self.suites("rlp.cipher_suites", &rlp.cipher_suites);
         self.limits("rlp.limits", &rlp.limits);
         self.routers("rlp.routers", &rlp.routers);
-        self.queue("rlp.queue", &rlp.queue);
+        self.queues("rlp", &rlp.queue, rlp.queues_total_bytes);
         self.at_least_one("rlp.max_streams", rlp.max_streams);
         self.at_least_one("rlp.connections_per_router", rlp.connections_per_router);
         self.not_zero("rlp.resolve_interval", rlp.resolve_interval);
@@ -255,12 +254,13 @@ impl Found {
         self.between("rlp.reader_message_bytes", bytes, CHUNK, LARGEST_MESSAGE);
     }
 
-    fn total(&mut self, settings: &Settings) {
-        let router = &settings.router;
-        if router.queues_total_bytes < router.queue.bytes {
+    /// The bounds of each queue of a role, and of all together.
+    fn queues(&mut self, role: &str, queue: &QueueConfig, total_bytes: usize) {
+        self.queue(&format!("{role}.queue"), queue);
+        if total_bytes < queue.bytes {
             self.add(
-                "router.queues_total_bytes",
-                "must not be less than router.queue.bytes, the bound of one queue",
+                format!("{role}.queues_total_bytes"),
+                format!("must not be less than {role}.queue.bytes, the bound of one queue"),
             );
         }
     }

@@ -15,7 +15,7 @@ use logweir_net::{
     body::Body,
     grpc::{self, Messages},
 };
-use logweir_proto::{peek::Kind, v2};
+use logweir_proto::{peek::Kind, service, v2};
 use logweir_route::{
     Exchange, Selector, SubscribeRequest, notice::Form, queue::CHUNK_BYTES, selector,
 };
@@ -24,7 +24,7 @@ use tonic::Status;
 
 use super::pace::Pace;
 use super::reader::{ReaderBody, ReaderStream, Shape, Slot, TagForm};
-use crate::rlp::Routers;
+use crate::routers::{Call, Routers};
 
 /// Request metadata in which a reader states the largest message it takes, in
 /// bytes. Readers that do not are taken to have gRPC's default limit.
@@ -144,7 +144,11 @@ impl Readers {
                 // The routers match; this queue only holds.
                 subscribe.selectors.clear();
                 let subscription = self.exchange.subscribe(subscribe);
-                let feed = routers.read(request, &subscription);
+                let call = Call {
+                    path: service::BATCHED_RECEIVER,
+                    request: request.encode_to_vec().into(),
+                };
+                let feed = routers.read(call, &subscription);
                 (subscription, Some(feed))
             }
         };

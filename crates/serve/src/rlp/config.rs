@@ -38,6 +38,9 @@ pub struct RlpConfig {
     pub connections_per_router: usize,
     /// Bounds of each reader's queue.
     pub queue: QueueConfig,
+    /// Most bytes that wait for all readers together; past it each queue is held to
+    /// its share.
+    pub queues_total_bytes: usize,
     /// Largest message sent to a reader that does not state what it can take.
     /// gRPC clients refuse more than 4 MiB unless told otherwise.
     pub reader_message_bytes: usize,
@@ -60,6 +63,7 @@ impl Default for RlpConfig {
             resolve_interval: Duration::from_secs(10),
             connections_per_router: 4,
             queue: QueueConfig::default(),
+            queues_total_bytes: 512 << 20,
             reader_message_bytes: 4_000_000,
             status: None,
             self_metrics: SelfMetricsConfig {

@@ -1,7 +1,6 @@
 //! The reverse log proxy: reads from every router on behalf of its readers.
 
 mod config;
-mod routers;
 
 use std::sync::Arc;
 
@@ -9,7 +8,6 @@ use logweir_net::{resolve::Resolver, tls::Alpn};
 use logweir_route::Exchange;
 
 pub use config::RlpConfig;
-pub use routers::{Routers, RoutersOptions};
 
 use crate::{
     context::{ServeContext, StartError, Started},
@@ -18,14 +16,12 @@ use crate::{
     grpc::{Door, Readers, ReadersOptions, Upstream},
     metrics::{HopFigures, Registry, RlpFigures},
     router::{end_with, exchange_limits},
+    routers::{Routers, RoutersOptions, Zone},
     self_metrics::{self, Identity},
 };
 
 /// Largest message read from a router, in bytes: as the peers.
 const ROUTER_MESSAGE_BYTES: usize = 10 << 20;
-
-/// Bytes that may wait for all readers together.
-const TOTAL_BYTES: usize = 512 << 20;
 
 /// Starts a reverse log proxy. Its doors are bound when this returns: `grpc`, and
 /// `status` where the settings ask for it.
@@ -42,14 +38,21 @@ pub async fn start(config: RlpConfig, context: &ServeContext) -> Result<Started,
     let client = doors::client_tls("the reverse log proxy", &config.tls, suites)?;
     context.watch_tls(vec![server.clone()], vec![client.clone()]);
     let options = RoutersOptions {
-        targets: doors::targets("rlp.routers", &config.routers)?,
+        zones: vec![Zone {
+            name: String::new(),
+            targets: doors::targets("rlp.routers", &config.routers)?,
+        }],
         resolve_interval: config.resolve_interval,
         connections: config.connections_per_router,
         message_bytes: ROUTER_MESSAGE_BYTES,
     };
     let dialer = doors::dialer(&client, &config.router_name);
     let routers = Routers::start(dialer, Resolver::new(), options, &context.shutdown);
-    let limits = exchange_limits(&config.queue, TOTAL_BYTES, config.limits.message_bytes);
+    let limits = exchange_limits(
+        &config.queue,
+        config.queues_total_bytes,
+        config.limits.message_bytes,
+    );
     let exchange = Exchange::new(limits);
     started.hop("rlp", &exchange);
     let options = ReadersOptions {
