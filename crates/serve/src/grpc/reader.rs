@@ -19,10 +19,10 @@ use logweir_proto::{
 };
 use logweir_route::{Cause, Chunk, Loss, QueueStats, Subscription, Terms, notice};
 use tokio::time::{Instant, Sleep};
-use tokio_util::sync::DropGuard;
 use tonic::Status;
 
 use super::pace::Turn;
+use crate::routers::Reading;
 
 /// A reader that loses on and on is told this often.
 const NOTICE_EVERY: Duration = Duration::from_secs(1);
@@ -69,8 +69,8 @@ pub struct ReaderStream {
     /// Small messages wait until then.
     gather_until: Option<Instant>,
     gathered: Pin<Box<Sleep>>,
-    /// Ends whatever fills the queue when the reader goes.
-    _feed: Option<DropGuard>,
+    /// What fills the queue from the routers, until the reader goes.
+    feed: Option<Reading>,
     _slot: Slot,
 }
 
@@ -81,7 +81,7 @@ impl ReaderStream {
         form: notice::Form,
         hop: &'static str,
         turn: Turn,
-        feed: Option<DropGuard>,
+        feed: Option<Reading>,
         slot: Slot,
     ) -> Self {
         Self {
@@ -95,7 +95,7 @@ impl ReaderStream {
             turn,
             gather_until: None,
             gathered: Box::pin(tokio::time::sleep(Duration::ZERO)),
-            _feed: feed,
+            feed,
             _slot: slot,
         }
     }
@@ -103,6 +103,15 @@ impl ReaderStream {
     /// The balance of this reader's queue.
     pub fn stats(&self) -> QueueStats {
         self.subscription.stats()
+    }
+
+    /// Waits until everything that is published from now on comes to this reader: at
+    /// once in one process; over the network until every router that can be reached has
+    /// said so, which those of the peers do not at once. Give it a deadline.
+    pub async fn subscribed(&self) {
+        if let Some(feed) = &self.feed {
+            feed.everywhere().await;
+        }
     }
 
     /// The next chunk; `None` after the last.

@@ -21,15 +21,13 @@ use logweir_net::{
     resolve::{Resolver, Target},
     shutdown::Shutdown,
 };
-use logweir_route::Subscription;
 use tokio::sync::watch;
 use tokio_util::sync::DropGuard;
 
 pub use ask::Answers;
-pub use stream::Call;
+pub use stream::{Call, Reading};
 
 use link::{Link, State};
-use stream::Reader;
 
 /// Routers that stand and fall together.
 #[derive(Clone, Debug)]
@@ -123,19 +121,6 @@ impl Routers {
     /// How each zone does, in the order of the settings, and every change of it.
     pub fn zones(&self) -> watch::Receiver<Vec<ZoneState>> {
         self.zones.subscribe()
-    }
-
-    /// Fills the queue of one reader from every router, until the guard is dropped.
-    pub fn read(self: &Arc<Self>, call: Call, subscription: &Subscription) -> DropGuard {
-        let cancel = self.shutdown.stop.child_token();
-        let reader = Reader {
-            routers: Arc::clone(self),
-            call,
-            cancel: cancel.clone(),
-        };
-        let follow = reader.follow(subscription.feeder());
-        self.shutdown.tracker.spawn(follow);
-        cancel.drop_guard()
     }
 
     async fn follow(self: &Arc<Self>, resolver: Resolver) {

@@ -1,7 +1,7 @@
 //! The streams of one reader: one from each router, opened again whenever it ends.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -10,10 +10,14 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use logweir_net::{backoff::Backoff, grpc};
-use logweir_route::Feeder;
-use tokio_util::sync::CancellationToken;
+use logweir_route::{Feeder, Subscription};
+use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{Figures, Routers, link::Link};
+use super::{
+    Figures, Routers,
+    link::{Link, State},
+};
 use crate::grpc::MAX_MESSAGE_HEADER;
 
 /// Pause before a stream is opened again, at least and at most.
@@ -28,16 +32,64 @@ pub struct Call {
     pub request: Bytes,
 }
 
+/// The streams of one reader, which end when this is dropped.
+pub struct Reading {
+    routers: Arc<Routers>,
+    opened: watch::Receiver<BTreeSet<SocketAddr>>,
+    _streams: DropGuard,
+}
+
+impl Reading {
+    /// Waits until every router that can be reached has said that it sends. Our routers
+    /// say so at once; those of the peers only with their first envelope, so this needs
+    /// a deadline.
+    pub async fn everywhere(&self) {
+        let routers = Arc::clone(&self.routers);
+        let all = move |opened: &BTreeSet<SocketAddr>| {
+            let links = routers.links.borrow();
+            let silent = |link: &Arc<Link>| {
+                *link.state.borrow() != State::Down && !opened.contains(&link.address)
+            };
+            !links.is_empty() && !links.values().any(silent)
+        };
+        // Streams that end meanwhile have nothing more to say.
+        let _ = self.opened.clone().wait_for(all).await;
+    }
+}
+
 /// One reader's streams to the routers.
-pub(super) struct Reader {
-    pub(super) routers: Arc<Routers>,
-    pub(super) call: Call,
-    pub(super) cancel: CancellationToken,
+struct Reader {
+    routers: Arc<Routers>,
+    call: Call,
+    cancel: CancellationToken,
+    opened: watch::Sender<BTreeSet<SocketAddr>>,
+}
+
+impl Routers {
+    /// Fills the queue of one reader from every router until what this returns is
+    /// dropped.
+    pub fn read(self: &Arc<Self>, call: Call, subscription: &Subscription) -> Reading {
+        let cancel = self.shutdown.stop.child_token();
+        let (opened, watch) = watch::channel(BTreeSet::new());
+        let reader = Reader {
+            routers: Arc::clone(self),
+            call,
+            cancel: cancel.clone(),
+            opened,
+        };
+        let follow = reader.follow(subscription.feeder());
+        self.shutdown.tracker.spawn(follow);
+        Reading {
+            routers: Arc::clone(self),
+            opened: watch,
+            _streams: cancel.drop_guard(),
+        }
+    }
 }
 
 impl Reader {
     /// Keeps one stream to each router of the list.
-    pub(super) async fn follow(self, seed: Feeder) {
+    async fn follow(self, seed: Feeder) {
         let mut list = self.routers.links.subscribe();
         let mut streams: BTreeMap<SocketAddr, CancellationToken> = BTreeMap::new();
         loop {
@@ -57,6 +109,7 @@ impl Reader {
                         link: Arc::clone(link),
                         call: self.call.clone(),
                         feeder: seed.another(),
+                        opened: self.opened.clone(),
                     };
                     let until = cancel.clone();
                     self.routers.shutdown.tracker.spawn(async move {
@@ -79,6 +132,7 @@ struct Pump {
     link: Arc<Link>,
     call: Call,
     feeder: Feeder,
+    opened: watch::Sender<BTreeSet<SocketAddr>>,
 }
 
 impl Pump {
@@ -106,6 +160,10 @@ impl Pump {
         let Call { path, request } = self.call.clone();
         let mut stream = grpc::server_stream(&connection, path, request, extra, limit);
         let _open = Open::new(&self.routers.figures);
+        if stream.opened().await.is_ok() {
+            self.opened
+                .send_if_modified(|opened| opened.insert(address));
+        }
         let mut delivered = false;
         loop {
             match stream.next().await {
