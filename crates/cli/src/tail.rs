@@ -1,5 +1,6 @@
 //! `logweir tail`: follows logs and metrics live.
 
+mod cf;
 mod clock;
 mod human;
 mod output;
@@ -13,7 +14,10 @@ use tokio::{
     time::timeout,
 };
 
-use self::output::{Format, Output};
+use self::{
+    cf::Era,
+    output::{Format, Output},
+};
 use crate::{
     exit::{self, Failure},
     locate::{Connection, Door},
@@ -31,6 +35,7 @@ Examples:
   logweir tail my-app other-app --type log          the logs of two apps
   logweir tail --tag space=dev                      a whole space
   logweir tail my-app --json | jq .log.payload      one envelope a line
+  logweir tail my-app --format cf                   the logs as `cf logs` prints them
   logweir tail --shard-id archive --json >> part    one of several that share the stream
 
 Lines read: time [source/instance] OUT|ERR text. Lines that report a loss are
@@ -50,6 +55,9 @@ pub struct TailArgs {
     /// Print the gateway's JSON, one envelope a line
     #[arg(long)]
     pub json: bool,
+    /// Print logs, and nothing else, to the space as another program does
+    #[arg(long, value_name = "FORMAT", value_enum, conflicts_with_all = ["json", "kinds"])]
+    pub format: Option<FormatArg>,
     /// Share the stream with all who give the same id: each envelope goes to one
     #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     pub shard_id: String,
@@ -59,6 +67,15 @@ pub struct TailArgs {
     /// How to find the running system.
     #[command(flatten)]
     pub connection: Connection,
+}
+
+/// Whose lines are copied, as an argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FormatArg {
+    /// `cf logs` of version 7 and later: local time, source type and instance
+    Cf,
+    /// `cf logs` of version 6: the same in columns
+    Cf6,
 }
 
 /// A kind of envelope, as an argument.
@@ -97,10 +114,10 @@ impl TailArgs {
         } else {
             &self.source_ids
         };
-        let kinds = if self.kinds.is_empty() {
-            KindArg::value_variants()
-        } else {
-            &self.kinds
+        let kinds = match (self.format, &self.kinds[..]) {
+            (Some(FormatArg::Cf | FormatArg::Cf6), _) => &[KindArg::Log],
+            (None, []) => KindArg::value_variants(),
+            (None, kinds) => kinds,
         };
         let selectors = sources
             .iter()
@@ -122,10 +139,11 @@ pub async fn run(args: TailArgs) -> Result<(), Failure> {
         .connection
         .endpoint(Door::Grpc, args.grpc_addr.as_deref())?;
     let mut reader = Reader::connect(endpoint, args.request())?;
-    let format = if args.json {
-        Format::Json
-    } else {
-        Format::human()
+    let format = match args.format {
+        Some(FormatArg::Cf) => Format::cf(Era::Seven),
+        Some(FormatArg::Cf6) => Format::cf(Era::Six),
+        None if args.json => Format::Json,
+        None => Format::human(),
     };
     let mut output = Output::start(format);
     let wanted: BTreeMap<String, String> = args.tags.iter().cloned().collect();

@@ -92,7 +92,8 @@ fn timer(timer: &v2::Timer) -> String {
 }
 
 impl Style {
-    fn paint(self, colour: &str, bytes: &[u8], out: &mut Vec<u8>) {
+    /// Appends bytes in a colour, where there are colours.
+    pub(super) fn paint(self, colour: &str, bytes: &[u8], out: &mut Vec<u8>) {
         if !self.colour {
             return self.text(bytes, out);
         }
@@ -101,7 +102,8 @@ impl Style {
         out.extend_from_slice(b"\x1b[0m");
     }
 
-    fn text(self, bytes: &[u8], out: &mut Vec<u8>) {
+    /// Appends bytes as the style lets them be seen.
+    pub(super) fn text(self, bytes: &[u8], out: &mut Vec<u8>) {
         if self.escape {
             escape(bytes, out)
         } else {

@@ -8,13 +8,17 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use chrono::Local;
 use logweir_client::v2;
 use logweir_wire::json;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::human::{self, Style};
+use super::{
+    cf::{self, Era},
+    human::{self, Style},
+};
 
 /// Batches that wait to be printed; behind them the router's queue fills.
 const BATCHES: usize = 16;
@@ -26,18 +30,29 @@ pub(super) enum Format {
     Json,
     /// One line for people.
     Human(Style),
+    /// A log as `cf logs` prints it; other envelopes not at all.
+    Cf(Era, Style),
 }
 
 impl Format {
     /// For people, as our stdout allows.
     pub(super) fn human() -> Self {
+        Self::Human(Self::style())
+    }
+
+    /// As `cf logs` does, as our stdout allows.
+    pub(super) fn cf(era: Era) -> Self {
+        Self::Cf(era, Self::style())
+    }
+
+    fn style() -> Style {
         let terminal = std::io::stdout().is_terminal();
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Self::Human(Style {
+        Style {
             escape: terminal,
             colour: terminal && !set("NO_COLOR") && !dumb,
-        })
+        }
     }
 
     fn write(self, envelope: &v2::Envelope, out: &mut Vec<u8>) {
@@ -47,6 +62,7 @@ impl Format {
                 out.push(b'\n');
             }
             Format::Human(style) => human::line(envelope, style, out),
+            Format::Cf(era, style) => cf::lines(envelope, era, style, &Local, out),
         }
     }
 }

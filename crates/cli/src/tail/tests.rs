@@ -40,6 +40,19 @@ fn sources_and_types_are_crossed() {
     assert_eq!(request.shard_id, "s");
 }
 
+#[test]
+fn formats_of_cf_ask_for_logs_alone() {
+    for format in ["cf", "cf6"] {
+        let expected = [selector("a", Kind::Log)];
+        assert_eq!(request(&["a", "--format", format]).selectors, expected);
+    }
+    for other in [["--type", "gauge"], ["--format", "json"]] {
+        let arguments = [&["tail", "--format", "cf"], &other[..]].concat();
+        assert!(Cli::try_parse_from(arguments).is_err());
+    }
+    assert!(Cli::try_parse_from(["tail", "--format", "cf", "--json"]).is_err());
+}
+
 fn tagged(tags: &[(&str, &str)]) -> v2::Envelope {
     v2::Envelope {
         tags: tags
