@@ -5,6 +5,7 @@
 //! | accept connections and answer HTTP/2 or HTTP/1.1 | [`listen`] |
 //! | open an HTTP/2 connection to another role | [`dial`] |
 //! | read and write gRPC messages without copying them | [`grpc`] |
+//! | receive datagrams in batches | [`udp`] |
 //! | load certificates, and load them again when they change | [`tls`] |
 //! | make certificates | [`pki`] |
 //! | ask an HTTP service a question | [`http_client`] |
@@ -23,3 +24,4 @@ pub mod resolve;
 pub mod shutdown;
 pub mod tls;
 mod transport;
+pub mod udp;
