@@ -12,6 +12,12 @@ use anyhow::{Context, Result, ensure};
 use crate::cargo;
 
 const PROTO: &str = "crates/proto/proto";
+const SCHEMAS: &[&str] = &[
+    "dropsonde_v1.proto",
+    "loggregator_v2.proto",
+    "logmessage_2013.proto",
+    "plumbing_v1.proto",
+];
 const GEN: &str = "crates/proto/src/gen";
 const CONFIGURATION: &str = "docs/configuration.md";
 
@@ -43,7 +49,7 @@ fn configuration(root: &Path, check: bool, logweir: Option<&Path>) -> Result<()>
 }
 
 fn wire_types(root: &Path, check: bool) -> Result<()> {
-    let files = protox::compile(["loggregator_v2.proto"], [root.join(PROTO)])
+    let files = protox::compile(SCHEMAS, [root.join(PROTO)])
         .context("compile the schemas in crates/proto/proto")?;
     let out = root.join("target/codegen");
     fs::create_dir_all(&out)?;

@@ -1,10 +1,11 @@
-//! Wire types of Loggregator V2, and what the data path does with an envelope's
+//! Wire types of Loggregator V2, of V1 (dropsonde) and of 2013, and what the data path does with an envelope's
 //! bytes without decoding it: frames, peek and edits. No I/O, no clock.
 
 pub mod edit;
 mod fields;
 pub mod frames;
 pub mod peek;
+pub mod peek_v1;
 mod reader;
 pub mod sanitize;
 mod schema;
@@ -15,4 +16,25 @@ pub mod service;
 #[allow(clippy::all, clippy::pedantic)]
 pub mod v2 {
     include!("gen/loggregator.v2.rs");
+}
+
+/// Generated from `proto/dropsonde_v1.proto`.
+#[allow(missing_docs, unreachable_pub)]
+#[allow(clippy::all, clippy::pedantic)]
+pub mod v1 {
+    include!("gen/events.rs");
+}
+
+/// Generated from `proto/plumbing_v1.proto`: the V1 services of a router.
+#[allow(missing_docs, unreachable_pub)]
+#[allow(clippy::all, clippy::pedantic)]
+pub mod plumbing {
+    include!("gen/plumbing.rs");
+}
+
+/// Generated from `proto/logmessage_2013.proto`.
+#[allow(missing_docs, unreachable_pub)]
+#[allow(clippy::all, clippy::pedantic)]
+pub mod logmessage {
+    include!("gen/logmessage.rs");
 }

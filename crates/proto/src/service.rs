@@ -1,4 +1,5 @@
-//! Full method paths of the `loggregator.v2` services, as gRPC sends them in `:path`.
+//! Full method paths of the `loggregator.v2` and `plumbing` services, as gRPC sends
+//! them in `:path`.
 
 /// Client stream of single envelopes, agent and router.
 pub const SENDER: &str = "/loggregator.v2.Ingress/Sender";
@@ -10,3 +11,14 @@ pub const SEND: &str = "/loggregator.v2.Ingress/Send";
 pub const RECEIVER: &str = "/loggregator.v2.Egress/Receiver";
 /// Server stream of envelope batches, router and reverse log proxy.
 pub const BATCHED_RECEIVER: &str = "/loggregator.v2.Egress/BatchedReceiver";
+
+/// V1: client stream of single envelopes from agents, router.
+pub const PUSHER: &str = "/plumbing.DopplerIngestor/Pusher";
+/// V1: server stream of single envelopes, router.
+pub const SUBSCRIBE: &str = "/plumbing.Doppler/Subscribe";
+/// V1: server stream of batches, router.
+pub const BATCH_SUBSCRIBE: &str = "/plumbing.Doppler/BatchSubscribe";
+/// V1: an app's latest log lines, router. Gone upstream since 2019.
+pub const RECENT_LOGS: &str = "/plumbing.Doppler/RecentLogs";
+/// V1: the latest metrics of an app's containers, router. Gone upstream since 2019.
+pub const CONTAINER_METRICS: &str = "/plumbing.Doppler/ContainerMetrics";

@@ -1,4 +1,9 @@
-//! Pure formats: proto JSON and server-sent events. No I/O.
+//! Pure formats: proto JSON, server-sent events, the V1 and 2013 generations and what
+//! they become in V2, multipart bodies. No I/O.
 
+pub mod convert;
+pub mod dropsonde;
 pub mod json;
+pub mod legacy;
+pub mod multipart;
 pub mod sse;
