@@ -14,3 +14,4 @@ pub mod router;
 pub mod routers;
 mod self_metrics;
 pub mod settings;
+pub mod traffic_controller;

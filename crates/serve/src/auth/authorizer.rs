@@ -17,6 +17,10 @@ use super::{
 };
 use crate::metrics::Registry;
 
+mod v1;
+
+pub use v1::Refusal;
+
 /// Longest time that a decision takes, whatever UAA and CAPI do. The peers give
 /// each of their calls as long.
 const DECISION_TIMEOUT: Duration = Duration::from_secs(20);

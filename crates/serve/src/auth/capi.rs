@@ -55,21 +55,30 @@ impl Capi {
         authorization: &HeaderValue,
         guid: &str,
     ) -> Result<bool, Denial> {
-        let app = format!("/internal/v4/log_access/{guid}");
-        if self
-            .ask(&self.internal, &app, authorization, &self.log_access)
-            .await?
-        {
+        if self.log_access(authorization, guid).await? == StatusCode::OK {
             return Ok(true);
         }
         let instance = format!("/v3/service_instances/{guid}");
-        self.ask(
-            &self.external,
-            &instance,
-            authorization,
-            &self.service_instances,
-        )
-        .await
+        let status = self
+            .ask(
+                &self.external,
+                &instance,
+                authorization,
+                &self.service_instances,
+            )
+            .await?;
+        Ok(status == StatusCode::OK)
+    }
+
+    /// What the API says of the caller's access to the logs of the app of this guid.
+    pub(super) async fn log_access(
+        &self,
+        authorization: &HeaderValue,
+        guid: &str,
+    ) -> Result<StatusCode, Denial> {
+        let app = format!("/internal/v4/log_access/{guid}");
+        self.ask(&self.internal, &app, authorization, &self.log_access)
+            .await
     }
 
     async fn ask(
@@ -78,7 +87,7 @@ impl Capi {
         path: &str,
         authorization: &HeaderValue,
         latency: &Gauge,
-    ) -> Result<bool, Denial> {
+    ) -> Result<StatusCode, Denial> {
         let mut request = Request::new(body::empty());
         let path = format!("{}{path}", base.path().trim_end_matches('/'));
         *request.uri_mut() = call::with_path(base, &path).ok_or(Denial::CapiFailed)?;
@@ -94,7 +103,7 @@ impl Capi {
                 );
                 Denial::CapiFailed
             })?;
-        Ok(response.status() == StatusCode::OK)
+        Ok(response.status())
     }
 }
 

@@ -8,5 +8,5 @@ mod config;
 mod tokens;
 mod uaa;
 
-pub use authorizer::{AuthError, Authorizer, Denial};
+pub use authorizer::{AuthError, Authorizer, Denial, Refusal};
 pub use config::{AuthConfig, CapiConfig, LocalToken, UaaConfig};

@@ -1,7 +1,8 @@
 //! Cloud Foundry's token server.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use logweir_net::{body, http_client::HttpClient, tls::ClientTls};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
@@ -61,6 +62,27 @@ impl Uaa {
     /// is not 200 but JSON says no more than that it is no administrator's: CAPI may
     /// still know it.
     pub(super) async fn is_admin(&self, token: &str) -> Result<bool, Denial> {
+        let response = self.check(token).await?;
+        let has_scope = has_admin_scope(&response)?;
+        Ok(response.status() == StatusCode::OK && has_scope)
+    }
+
+    /// The same for V1, whose clients are told when the server fails: an answer below
+    /// 500 that is not 200 means no, whatever it contains.
+    pub(super) async fn knows_admin(&self, token: &str) -> Result<bool, Denial> {
+        let response = self.check(token).await?;
+        match response.status() {
+            StatusCode::OK => has_admin_scope(&response),
+            status if status.is_client_error() => Ok(false),
+            status => {
+                let status = status.as_u16();
+                tracing::warn!(status, "the token server fails; readers are denied");
+                Err(Denial::UaaFailed)
+            }
+        }
+    }
+
+    async fn check(&self, token: &str) -> Result<Response<Bytes>, Denial> {
         let form = format!("token={}", utf8_percent_encode(token, NON_ALPHANUMERIC));
         let mut request = Request::new(body::full(form));
         *request.method_mut() = Method::POST;
@@ -69,7 +91,7 @@ impl Uaa {
         headers.insert(header::AUTHORIZATION, self.credentials.clone());
         let form = HeaderValue::from_static("application/x-www-form-urlencoded");
         headers.insert(header::CONTENT_TYPE, form);
-        let response = call::send(&self.client, request, &self.latency)
+        call::send(&self.client, request, &self.latency)
             .await
             .map_err(|error| {
                 tracing::warn!(
@@ -77,19 +99,21 @@ impl Uaa {
                     "the token server cannot be asked; readers are denied"
                 );
                 Denial::UaaFailed
-            })?;
-        let checked: CheckedToken = serde_json::from_slice(response.body()).map_err(|_| {
-            let status = response.status().as_u16();
-            tracing::warn!(
-                status,
-                "the token server's answer is no JSON; readers are denied"
-            );
-            Denial::UaaFailed
-        })?;
-        let scopes = checked.scope.unwrap_or_default();
-        Ok(response.status() == StatusCode::OK
-            && scopes
-                .iter()
-                .any(|scope| ADMIN_SCOPES.contains(&scope.as_str())))
+            })
     }
+}
+
+fn has_admin_scope(response: &Response<Bytes>) -> Result<bool, Denial> {
+    let checked: CheckedToken = serde_json::from_slice(response.body()).map_err(|_| {
+        let status = response.status().as_u16();
+        tracing::warn!(
+            status,
+            "the token server's answer is no JSON; readers are denied"
+        );
+        Denial::UaaFailed
+    })?;
+    let scopes = checked.scope.unwrap_or_default();
+    Ok(scopes
+        .iter()
+        .any(|scope| ADMIN_SCOPES.contains(&scope.as_str())))
 }

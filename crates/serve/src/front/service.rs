@@ -9,10 +9,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use http::{Method, Request, Response, request::Parts};
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
 use logweir_net::{
-    body::Body,
+    body::{Body, BoxError},
     listen::{HttpSettings, Peer},
 };
 use tower_service::Service;
@@ -24,7 +26,7 @@ use super::{
     request_id::{REQUEST_ID, request_id},
     status::StatusPages,
 };
-use crate::gateway::Gateway;
+use crate::{gateway::Gateway, traffic_controller::TrafficController};
 
 /// A client that stalls in the middle of a request's header is let go.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -34,8 +36,10 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub struct Front(Arc<Pages>);
 
+#[derive(Clone)]
 struct Pages {
     gateway: Option<Gateway>,
+    traffic_controller: Option<TrafficController>,
     status: Option<StatusPages>,
     access_log: AccessLog,
 }
@@ -49,9 +53,17 @@ impl Front {
     ) -> Self {
         Self(Arc::new(Pages {
             gateway,
+            traffic_controller: None,
             status,
             access_log,
         }))
+    }
+
+    /// The same door with a traffic controller's paths.
+    pub fn with_traffic_controller(self, traffic_controller: TrafficController) -> Self {
+        let mut pages = Arc::unwrap_or_clone(self.0);
+        pages.traffic_controller = Some(traffic_controller);
+        Self(Arc::new(pages))
     }
 
     /// How connections of such a door are served: a request's header must come within
@@ -63,40 +75,51 @@ impl Front {
         }
     }
 
-    /// Answers one request. No page reads a request's body.
-    pub async fn answer(&self, request: Parts) -> Response<Body> {
+    /// Answers one request.
+    pub async fn answer(&self, request: Request<Body>) -> Response<Body> {
         let start = SystemTime::now();
-        let id = request_id(&request.headers);
-        let mut response = self.route(&request).await;
-        let entry = Entry {
+        let id = request_id(request.headers());
+        let mut entry = Entry {
             id: id.to_str().unwrap_or_default().to_owned(),
-            host: request.extensions.get::<Peer>().map(|peer| peer.addr.ip()),
+            host: request
+                .extensions()
+                .get::<Peer>()
+                .map(|peer| peer.addr.ip()),
             start,
-            uri: shown(&request.uri),
-            method: request.method,
-            version: request.version,
-            status: response.status(),
+            uri: shown(request.uri()),
+            method: request.method().clone(),
+            version: request.version(),
+            status: StatusCode::OK,
             bytes: 0,
         };
+        let mut response = self.route(request).await;
+        entry.status = response.status();
         response.headers_mut().insert(REQUEST_ID, id);
         let log = self.0.access_log.clone();
         response.map(|body| Noted::new(body, log, entry).boxed_unsync())
     }
 
-    async fn route(&self, request: &Parts) -> Response<Body> {
-        let path = request.uri.path();
-        if !path.starts_with('/') || request.method == Method::CONNECT {
+    async fn route(&self, request: Request<Body>) -> Response<Body> {
+        let path = request.uri().path();
+        if !path.starts_with('/') || request.method() == Method::CONNECT {
             return not_found();
         }
         let cleaned = clean(path);
         if cleaned != path {
-            return moved(&request.method, &cleaned, &request.uri);
+            return moved(request.method(), &cleaned, request.uri());
         }
         if let (Some(gateway), "/v2/read") = (&self.0.gateway, path) {
-            return gateway.read(request).await;
+            return gateway.read(&request.into_parts().0).await;
         }
+        let request = match &self.0.traffic_controller {
+            Some(traffic_controller) => match traffic_controller.answer(request).await {
+                Ok(response) => return response,
+                Err(request) => request,
+            },
+            None => request,
+        };
         if let Some(status) = &self.0.status
-            && let Some(response) = status.answer(request).await
+            && let Some(response) = status.answer(&request.into_parts().0).await
         {
             return response;
         }
@@ -104,7 +127,11 @@ impl Front {
     }
 }
 
-impl<B> Service<Request<B>> for Front {
+impl<B> Service<Request<B>> for Front
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
@@ -115,7 +142,7 @@ impl<B> Service<Request<B>> for Front {
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let front = self.clone();
-        let (parts, _) = request.into_parts();
-        Box::pin(async move { Ok(front.answer(parts).await) })
+        let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
+        Box::pin(async move { Ok(front.answer(request).await) })
     }
 }

@@ -1,0 +1,289 @@
+//! Which path is answered by what, and in which order a request is checked: access,
+//! then whether it is an upgrade, then the subscription.
+
+use std::sync::Arc;
+
+use http::{Request, Response, StatusCode, request::Parts};
+use logweir_net::{
+    body::{self, Body},
+    listen::Peer,
+    shutdown::Shutdown,
+};
+use percent_encoding::percent_decode_str;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::{
+    SessionConfig, access, cef, cookie, endpoints, info,
+    legacy::{self, Page},
+    session::{self, About, SessionFigures},
+    socket::{self, Upgrade},
+    source::{BoxFrames, Class, Source, Wanted},
+};
+use crate::{
+    auth::Authorizer,
+    front::access_log::shown,
+    metrics::{Counter, Gauge, Registry},
+};
+
+/// What a traffic controller is made of.
+pub struct Options {
+    /// Where its envelopes come from.
+    pub source: Source,
+    /// Who may read.
+    pub authorizer: Arc<Authorizer>,
+    /// How its sessions behave.
+    pub sessions: SessionConfig,
+}
+
+/// Guards the V1 paths and answers them. Clones are the same traffic controller.
+#[derive(Clone)]
+pub struct TrafficController(Arc<Inner>);
+
+struct Inner {
+    options: Options,
+    permits: Arc<Semaphore>,
+    firehoses: Figures,
+    app_streams: Figures,
+    slow_consumers: Counter,
+    shutdown: Shutdown,
+}
+
+struct Figures {
+    open: Gauge,
+    egress: Counter,
+}
+
+/// Whose session it is, for the metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    Firehose,
+    Stream,
+}
+
+/// A session's place among all, given back when it ends.
+pub(super) struct Seat {
+    open: Gauge,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.open.add(-1.0);
+    }
+}
+
+/// One path, its segments decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Route {
+    Stream(String),
+    RecentLogs(String),
+    ContainerMetrics(String),
+    Firehose(String),
+    SetCookie,
+    Legacy(Page),
+}
+
+impl TrafficController {
+    /// Its sessions run on `shutdown.tracker` and end when their source does.
+    pub fn new(options: Options, registry: &Registry, shutdown: Shutdown) -> Self {
+        let figures = |gauge, endpoint| {
+            let help = "Open WebSocket sessions.";
+            let open = registry.gauge(gauge, help, "connections", &[V2]);
+            let help = "Envelopes written to WebSockets.";
+            let egress = registry.counter("egress", help, &[("endpoint", endpoint), V2]);
+            Figures { open, egress }
+        };
+        let help = "Sessions ended because their client did not keep up.";
+        let slow_consumers = registry.counter("doppler_proxy.slow_consumer", help, &[V2]);
+        let most = options.sessions.max.min(Semaphore::MAX_PERMITS);
+        Self(Arc::new(Inner {
+            permits: Arc::new(Semaphore::new(most)),
+            firehoses: figures("doppler_proxy.firehoses", "firehose"),
+            app_streams: figures("doppler_proxy.app_streams", "stream"),
+            slow_consumers,
+            options,
+            shutdown,
+        }))
+    }
+
+    /// What it is made of.
+    pub(super) fn options(&self) -> &Options {
+        &self.0.options
+    }
+
+    /// Where its envelopes come from.
+    pub(super) fn source(&self) -> &Source {
+        &self.0.options.source
+    }
+
+    /// Answers a request, or gives it back if its path is somebody else's.
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Body>,
+    ) -> Result<Response<Body>, Request<Body>> {
+        let (mut parts, body) = request.into_parts();
+        let route = match route(parts.uri.path()) {
+            Some(route) => route,
+            None => {
+                return info::answer(self, &parts).ok_or_else(|| Request::from_parts(parts, body));
+            }
+        };
+        cef::note(self, &parts);
+        Ok(match route {
+            Route::Stream(app) => self.stream(&mut parts, app).await,
+            Route::Firehose(shard) => self.firehose(&mut parts, shard).await,
+            Route::RecentLogs(app) => match self.may_read(&parts, &app).await {
+                Ok(()) => endpoints::recent_logs(self, &parts, &app).await,
+                Err(denied) => denied,
+            },
+            Route::ContainerMetrics(app) => match self.may_read(&parts, &app).await {
+                Ok(()) => endpoints::container_metrics(self, &parts, &app).await,
+                Err(denied) => denied,
+            },
+            Route::SetCookie => cookie::answer(self, &parts, body).await,
+            Route::Legacy(page) => legacy::answer(self, &mut parts, page).await,
+        })
+    }
+
+    /// Whether the caller may read the logs of an app; otherwise the whole answer.
+    pub(super) async fn may_read(&self, parts: &Parts, app: &str) -> Result<(), Response<Body>> {
+        access::app(&self.0.options.authorizer, &parts.headers, app).await
+    }
+
+    async fn stream(&self, parts: &mut Parts, app: String) -> Response<Body> {
+        if let Err(denied) = self.may_read(parts, &app).await {
+            return denied;
+        }
+        let upgrade = match socket::upgrade(parts) {
+            Ok(upgrade) => upgrade,
+            Err(refused) => return refused,
+        };
+        let wanted = Wanted {
+            app: Some(app),
+            ..Wanted::default()
+        };
+        self.live(parts, upgrade, Endpoint::Stream, wanted)
+    }
+
+    async fn firehose(&self, parts: &mut Parts, shard: String) -> Response<Body> {
+        if let Err(denied) = access::everything(&self.0.options.authorizer, &parts.headers).await {
+            return denied;
+        }
+        let upgrade = match socket::upgrade(parts) {
+            Ok(upgrade) => upgrade,
+            Err(refused) => return refused,
+        };
+        let wanted = Wanted {
+            app: None,
+            class: class(parts.uri.query().unwrap_or_default()),
+            shard,
+        };
+        self.live(parts, upgrade, Endpoint::Firehose, wanted)
+    }
+
+    fn live(
+        &self,
+        parts: &Parts,
+        upgrade: Upgrade,
+        endpoint: Endpoint,
+        wanted: Wanted,
+    ) -> Response<Body> {
+        match self.source().open(wanted) {
+            Ok(stream) => self.session(parts, upgrade, endpoint, Box::new(stream)),
+            Err(status) => {
+                tracing::warn!(%status, "a session cannot be opened");
+                unavailable()
+            }
+        }
+    }
+
+    /// Starts a session that writes `frames` to the upgraded connection; the answer is
+    /// 101, or 503 if there are too many sessions.
+    pub(super) fn session(
+        &self,
+        parts: &Parts,
+        upgrade: Upgrade,
+        endpoint: Endpoint,
+        frames: BoxFrames,
+    ) -> Response<Body> {
+        let inner = &self.0;
+        let Ok(permit) = inner.permits.clone().try_acquire_owned() else {
+            tracing::warn!(max = inner.options.sessions.max, "too many sessions");
+            return unavailable();
+        };
+        let figures = match endpoint {
+            Endpoint::Firehose => &inner.firehoses,
+            Endpoint::Stream => &inner.app_streams,
+        };
+        figures.open.add(1.0);
+        let seat = Seat {
+            open: figures.open.clone(),
+            _permit: permit,
+        };
+        let about = About {
+            peer: parts.extensions.get::<Peer>().map(|peer| peer.addr),
+            forwarded_for: forwarded_for(parts),
+            path: shown(&parts.uri),
+        };
+        let figures = SessionFigures {
+            egress: figures.egress.clone(),
+            slow_consumers: inner.slow_consumers.clone(),
+        };
+        let (response, io) = upgrade.accept();
+        let config = inner.options.sessions.clone();
+        let abort = inner.shutdown.abort.clone();
+        inner.shutdown.tracker.spawn(async move {
+            let session = session::run(io, frames, config, figures, about);
+            abort.run_until_cancelled(session).await;
+            drop(seat);
+        });
+        response
+    }
+}
+
+/// Tag of the metrics under the peers' names.
+const V2: (&str, &str) = ("metric_version", "2.0");
+
+/// No place, or no source: an empty 503.
+pub(super) fn unavailable() -> Response<Body> {
+    let mut response = Response::new(body::empty());
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response
+}
+
+fn forwarded_for(parts: &Parts) -> String {
+    let values = parts.headers.get_all("x-forwarded-for").iter();
+    let values: Vec<_> = values.filter_map(|value| value.to_str().ok()).collect();
+    values.join(", ")
+}
+
+/// The half of V1 that a query asks for: the first `filter-type` counts, and only if
+/// it is exactly `logs` or `metrics`.
+fn class(query: &str) -> Option<Class> {
+    let (_, value) =
+        url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "filter-type")?;
+    match &*value {
+        "logs" => Some(Class::Logs),
+        "metrics" => Some(Class::Metrics),
+        _ => None,
+    }
+}
+
+fn route(path: &str) -> Option<Route> {
+    let decoded = percent_decode_str(path).decode_utf8().ok()?;
+    let mut segments = decoded.strip_prefix('/')?.split('/');
+    let mut next = || segments.next();
+    let (first, second, third, rest) = (next()?, next(), next(), next());
+    let named = |id: &str| (!id.is_empty() && id != "." && id != "..").then(|| id.to_owned());
+    Some(match (first, second, third, rest) {
+        ("apps", Some(app), Some("stream"), None) => Route::Stream(named(app)?),
+        ("apps", Some(app), Some("recentlogs"), None) => Route::RecentLogs(named(app)?),
+        ("apps", Some(app), Some("containermetrics"), None) => Route::ContainerMetrics(named(app)?),
+        ("firehose", Some(shard), None, None) => Route::Firehose(named(shard)?),
+        ("set-cookie", None, None, None) => Route::SetCookie,
+        ("tail", Some(""), None, None) => Route::Legacy(Page::Tail),
+        ("dump", Some(""), None, None) => Route::Legacy(Page::Dump),
+        ("recent", None, None, None) => Route::Legacy(Page::Recent),
+        _ => return None,
+    })
+}

@@ -1,0 +1,21 @@
+//! The traffic controller: V1 envelopes for those who came before gRPC, over
+//! WebSockets and plain HTTP (spec V1, section 4).
+//!
+//! [`TrafficController`] knows the paths and guards them, [`Source`] says where
+//! envelopes come from, a session writes them to one WebSocket.
+
+mod access;
+mod cef;
+mod config;
+mod cookie;
+mod endpoints;
+mod handler;
+mod info;
+mod legacy;
+mod session;
+mod socket;
+mod source;
+
+pub use config::{SessionConfig, TrafficControllerConfig};
+pub use handler::{Options, TrafficController};
+pub use source::{BoxFrames, Class, Finite, Frames, Source, Wanted};
