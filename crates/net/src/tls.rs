@@ -40,6 +40,8 @@ pub enum Alpn {
     H2,
     /// HTTP/2, or HTTP/1.1 for those who know nothing else.
     HttpAll,
+    /// HTTP/1.1 alone, for doors of WebSockets: they cannot begin over HTTP/2.
+    Http1,
 }
 
 impl Alpn {
@@ -47,6 +49,7 @@ impl Alpn {
         match self {
             Self::H2 => vec![b"h2".to_vec()],
             Self::HttpAll => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+            Self::Http1 => vec![b"http/1.1".to_vec()],
         }
     }
 }

@@ -103,7 +103,7 @@ async fn secure(door: &Door, tcp: TcpStream) -> Result<(Transport, Vec<String>),
     };
     match plaintext::look(&tcp).await {
         Ok(plaintext::Beginning::Tls) => {}
-        Ok(plaintext::Beginning::Http) if tls.alpn() == Alpn::HttpAll => {
+        Ok(plaintext::Beginning::Http) if tls.alpn() != Alpn::H2 => {
             return Err(Refusal::PlainHttp(tcp));
         }
         Ok(plaintext::Beginning::Nothing) => return Err(Refusal::Silent),

@@ -82,10 +82,15 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
     doors::grpc(at, door, &registry, context, &mut started).await?;
 
     let front_metrics = Registry::new();
+    let https = config.https.as_ref().map(|files| gateway::Https {
+        files,
+        suites: &[],
+        alpn: Alpn::HttpAll,
+    });
     let (authorizer, https) = gateway::guard(
         &config.gateway.auth,
         config.http,
-        config.https.as_ref(),
+        https,
         &front_metrics,
         context,
     )?;

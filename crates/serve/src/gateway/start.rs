@@ -26,7 +26,11 @@ pub async fn start(config: GatewayConfig, context: &ServeContext) -> Result<Star
     let mut started = Started::new();
     let readiness = Readiness::new();
     let registry = Registry::new();
-    let https = config.https.as_ref();
+    let https = config.https.as_ref().map(|files| Https {
+        files,
+        suites: &[],
+        alpn: Alpn::HttpAll,
+    });
     let (authorizer, tls) = guard(&config.auth, config.listen, https, &registry, context)?;
     let client = doors::client_tls("the gateway", &config.rlp_tls, &[])?;
     context.watch_tls(Vec::new(), vec![client.clone()]);
@@ -78,25 +82,33 @@ pub async fn start(config: GatewayConfig, context: &ServeContext) -> Result<Star
     Ok(started)
 }
 
+/// TLS of a door that asks for no client certificate.
+pub(crate) struct Https<'a> {
+    pub(crate) files: &'a HttpsFiles,
+    /// Those of TLS 1.2; empty: all there are.
+    pub(crate) suites: &'a [String],
+    pub(crate) alpn: Alpn,
+}
+
 /// Who may read through a door, and its TLS. Local tokens follow the settings while
 /// the process runs.
 pub(crate) fn guard(
     auth: &AuthConfig,
     door: SocketAddr,
-    https: Option<&HttpsFiles>,
+    https: Option<Https<'_>>,
     registry: &Registry,
     context: &ServeContext,
 ) -> Result<(Arc<Authorizer>, Option<ServerTls>), StartError> {
     let authorizer = Authorizer::new(auth, door, context.insecure, registry)
         .map_err(|error| StartError::Setting(format!("auth: {error}")))?;
     let authorizer = Arc::new(authorizer);
-    let load = |files: &HttpsFiles| {
+    let load = |https: Https<'_>| {
         let paths = TlsPaths {
-            cert: files.cert.clone(),
-            key: files.key.clone(),
+            cert: https.files.cert.clone(),
+            key: https.files.key.clone(),
             ca: std::path::PathBuf::new(),
         };
-        ServerTls::load(&paths, ClientAuth::None, &[], Alpn::HttpAll).map_err(|source| {
+        ServerTls::load(&paths, ClientAuth::None, https.suites, https.alpn).map_err(|source| {
             StartError::Tls {
                 part: "the HTTP door",
                 source: Box::new(source),
