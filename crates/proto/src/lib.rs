@@ -2,14 +2,16 @@
 //! bytes without decoding it: frames, peek and edits. No I/O, no clock.
 
 pub mod edit;
-mod fields;
+pub mod fields;
 pub mod frames;
 pub mod peek;
 pub mod peek_v1;
+pub mod put;
 mod reader;
 pub mod sanitize;
 mod schema;
 pub mod service;
+pub mod uuid;
 
 /// Generated from `proto/loggregator_v2.proto` by `cargo xtask codegen`.
 #[allow(missing_docs, unreachable_pub)]

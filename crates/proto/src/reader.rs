@@ -136,7 +136,7 @@ pub(crate) fn field_number(key: u64) -> Result<u32, Reason> {
 }
 
 /// The length of `value` as a varint, 1 to 10.
-pub(crate) const fn varint_len(value: u64) -> usize {
+pub const fn varint_len(value: u64) -> usize {
     // Seven bits a byte; zero still takes one.
     ((63 - (value | 1).leading_zeros() as usize) / 7) + 1
 }
