@@ -60,6 +60,9 @@ pub(super) async fn run<S>(
     if let Err(error) = tcp.set_nodelay(true) {
         tracing::debug!(%addr, "cannot set TCP_NODELAY: {error}");
     }
+    if let Some(patience) = door.settings.unread_timeout {
+        give_up_unread(&tcp, patience);
+    }
     let greeting = tokio::select! {
         biased;
         () = shutdown.stop.cancelled() => return,
@@ -86,6 +89,20 @@ pub(super) async fn run<S>(
     let peer = Peer { addr, names };
     serve_http(&door.settings, io, flusher, peer, service, shutdown).await;
 }
+
+/// A stream's own deadline is looked at when its client has room for more, which one
+/// that never reads never has: its connection has to end for its place to be free.
+#[cfg(target_os = "linux")]
+fn give_up_unread(tcp: &TcpStream, patience: Duration) {
+    use nix::sys::socket::{setsockopt, sockopt::TcpUserTimeout};
+    let millis = u32::try_from(patience.as_millis()).unwrap_or(u32::MAX);
+    if let Err(error) = setsockopt(tcp, TcpUserTimeout, &millis) {
+        tracing::debug!("cannot set TCP_USER_TIMEOUT: {error}");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn give_up_unread(_: &TcpStream, _: Duration) {}
 
 /// Why there is no connection to serve.
 enum Refusal {

@@ -35,6 +35,9 @@ pub struct HttpSettings {
     /// HTTP/1.1: a client gets this long for a request's header, counted from the end
     /// of the request before it; so it bounds idle connections too.
     pub header_read_timeout: Duration,
+    /// A client that takes none of what waits for it for this long is let go, by the
+    /// kernel (Linux); `None` waits for ever.
+    pub unread_timeout: Option<Duration>,
     /// Most connections at a time; further ones wait in the kernel's backlog.
     pub max_connections: usize,
     /// A connection is asked to leave (GOAWAY) at about this age, so that clients
@@ -56,6 +59,8 @@ impl HttpSettings {
             keepalive_timeout: Duration::from_secs(20),
             handshake_timeout: Duration::from_secs(10),
             header_read_timeout: Duration::from_secs(30),
+            // Pings find out.
+            unread_timeout: None,
             max_connections: 10_000,
             max_age: None,
         }
@@ -70,6 +75,7 @@ impl HttpSettings {
             max_frame: 16 << 10,
             max_streams: Some(1_000),
             keepalive_interval: Some(Duration::from_secs(30)),
+            unread_timeout: Some(Duration::from_secs(300)),
             ..Self::grpc()
         }
     }

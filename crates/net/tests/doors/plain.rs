@@ -6,7 +6,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::rig::{Server, dialer, soon};
+use crate::rig::{Server, dialer, soon, until};
 
 #[tokio::test]
 async fn one_plain_port_speaks_http_1_and_http_2() {
@@ -53,4 +53,22 @@ async fn rubbish_ends_one_connection() {
         let _ = soon("the end", tcp.read_to_end(&mut rest)).await;
         server.works(&dialer(None)).await;
     }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_client_that_never_reads_is_let_go() {
+    let settings = HttpSettings {
+        unread_timeout: Some(std::time::Duration::from_millis(500)),
+        ..HttpSettings::http()
+    };
+    let server = Server::start(None, settings).await;
+    let mut stalled = TcpStream::connect(server.addr).await.unwrap();
+    stalled
+        .write_all(b"GET /flood HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await
+        .unwrap();
+    until("the stream", || server.stats.open() == 1).await;
+    until("the end", || server.stats.open() == 0).await;
+    server.works(&dialer(None)).await;
 }

@@ -177,7 +177,7 @@ pub(crate) async fn call(h2: &H2, path: &str, body: Body) -> Result<Vec<Bytes>, 
 }
 
 /// `/test/Echo` gives back each message, `/test/Count` how many bytes came in all,
-/// `/test/Quiet` nothing for ever, `/test/Names` the peer's names; a GET says hello.
+/// `/test/Quiet` nothing for ever, `/test/Names` the peer's names; a GET of `/flood` never ends, any other says hello.
 #[derive(Clone)]
 pub(crate) struct Echo;
 
@@ -198,6 +198,11 @@ impl tower_service::Service<Request<Incoming>> for Echo {
 async fn answer(request: Request<Incoming>) -> Response<Body> {
     let path = request.uri().path().to_owned();
     let peer = request.extensions().get::<Peer>().unwrap().clone();
+    if request.uri().path() == "/flood" {
+        let piece = Bytes::from_static(&[b'x'; 64 << 10]);
+        let flood = stream::repeat_with(move || Ok(piece.clone()));
+        return grpc::streaming_response(grpc::stream_body(flood));
+    }
     if request.method() == http::Method::GET {
         return Response::new(body::full(format!("hello from {path}")));
     }
