@@ -5,10 +5,11 @@ use bytes::{Bytes, BytesMut};
 use logweir_proto::{
     frames::{Frame, frames, push_frame},
     peek::{Peek, PeekError, peek},
+    peek_v1::{PeekV1, peek_v1},
     sanitize::sanitize,
 };
 
-use crate::{index::KindMask, queue::Span};
+use crate::{generation::Generation, index::KindMask, queue::Span, v1::Classes};
 
 /// What was found in one batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,36 +35,48 @@ pub(crate) fn span(frame: &Frame<'_>, envelope: &Peek<'_>) -> Result<Span, Uncle
     })
 }
 
+/// The same for a V1 envelope.
+pub(crate) fn span_v1(frame: &Frame<'_>, envelope: &PeekV1<'_>) -> Result<Span, Unclean> {
+    Ok(Span {
+        start: u32::try_from(frame.start).map_err(|_| Unclean)?,
+        end: u32::try_from(frame.start + frame.bytes.len()).map_err(|_| Unclean)?,
+        kind: Classes::of(Some(envelope.class())).0,
+        deprecated_tags: false,
+    })
+}
+
 /// Checks a batch and writes where its frames lie into `spans`. The batch that
 /// comes back is the same bytes unless something in it was unclean.
-pub fn admit(batch: Bytes, spans: &mut Vec<Span>) -> (Bytes, Admitted) {
-    if collect(&batch, spans).is_ok() {
+pub fn admit(generation: Generation, batch: Bytes, spans: &mut Vec<Span>) -> (Bytes, Admitted) {
+    if collect(generation, &batch, spans).is_ok() {
         let admitted = Admitted {
             envelopes: spans.len() as u64,
             ..Admitted::default()
         };
         return (batch, admitted);
     }
-    let (clean, mut admitted) = cleaned(&batch);
-    if collect(&clean, spans).is_err() {
+    let (clean, mut admitted) = cleaned(generation, &batch);
+    if collect(generation, &clean, spans).is_err() {
         spans.clear();
     }
     admitted.envelopes = spans.len() as u64 + admitted.malformed;
     (clean, admitted)
 }
 
-fn collect(batch: &[u8], spans: &mut Vec<Span>) -> Result<(), Unclean> {
+fn collect(generation: Generation, batch: &[u8], spans: &mut Vec<Span>) -> Result<(), Unclean> {
     spans.clear();
     for frame in frames(batch) {
         let frame = frame.map_err(|_| Unclean)?;
-        let envelope = peek(frame.envelope).map_err(|_| Unclean)?;
-        spans.push(span(&frame, &envelope)?);
+        spans.push(match generation {
+            Generation::V2 => span(&frame, &peek(frame.envelope).map_err(|_| Unclean)?)?,
+            Generation::V1 => span_v1(&frame, &peek_v1(frame.envelope).map_err(|_| Unclean)?)?,
+        });
     }
     Ok(())
 }
 
-/// Rebuilds a batch without its malformed frames and with valid UTF-8.
-pub(crate) fn cleaned(batch: &[u8]) -> (Bytes, Admitted) {
+/// Rebuilds a batch without its malformed frames and, in V2, with valid UTF-8.
+pub(crate) fn cleaned(generation: Generation, batch: &[u8]) -> (Bytes, Admitted) {
     let mut clean = BytesMut::with_capacity(batch.len());
     let mut admitted = Admitted::default();
     for frame in frames(batch) {
@@ -72,8 +85,12 @@ pub(crate) fn cleaned(batch: &[u8]) -> (Bytes, Admitted) {
             admitted.malformed += 1;
             break;
         };
-        match peek(frame.envelope) {
-            Ok(_) => clean.extend_from_slice(frame.bytes),
+        let seen = match generation {
+            Generation::V2 => peek(frame.envelope).map(|_| ()),
+            Generation::V1 => peek_v1(frame.envelope).map(|_| ()),
+        };
+        match seen {
+            Ok(()) => clean.extend_from_slice(frame.bytes),
             Err(PeekError::InvalidUtf8) => match sanitize(frame.envelope) {
                 Ok(envelope) => {
                     push_frame(&mut clean, &envelope);

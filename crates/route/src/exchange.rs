@@ -1,22 +1,22 @@
 //! The exchange: publishers on one side, subscriptions on the other, and a
 //! swapped index between them.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
 use logweir_proto::{frames::frames, v2};
 
 use crate::{
-    admit::{self, Admitted},
-    index::Index,
-    ledger::{Cause, Loss, LossTotals, QueueStats},
+    admit::Admitted,
+    generation::Generation,
+    index::{Index, Wishes},
+    ledger::{Cause, LossTotals, QueueStats},
     publisher::Publisher,
-    queue::{Budget, Chunk, ChunkQueue, Dropped, QueueLimits, Span, Taken, Terms},
+    queue::{Budget, ChunkQueue, Dropped, QueueLimits},
     selector::Selector,
+    subscription::Subscription,
+    tap::Tapped,
+    v1::Converter,
 };
 
 /// Bounds of an exchange.
@@ -58,7 +58,7 @@ impl SubscribeRequest {
 pub(crate) struct Subscriber {
     /// Younger ones have higher numbers.
     pub(crate) id: u64,
-    pub(crate) selectors: Vec<Selector>,
+    pub(crate) wishes: Wishes,
     pub(crate) shard: Box<str>,
     pub(crate) deterministic_name: Box<str>,
     pub(crate) queue: Arc<ChunkQueue>,
@@ -106,6 +106,7 @@ struct Registry {
 /// Routes batches of envelopes to subscriptions.
 pub struct Exchange {
     limits: ExchangeLimits,
+    converter: Option<Converter>,
     budget: Arc<Budget>,
     index: ArcSwap<Index>,
     registry: Mutex<Registry>,
@@ -114,10 +115,21 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// An exchange without subscriptions.
+    /// An exchange without subscriptions, each generation for itself.
     pub fn new(limits: ExchangeLimits) -> Arc<Self> {
+        Self::build(limits, None)
+    }
+
+    /// An exchange without subscriptions, in which each generation reaches the readers
+    /// of the other.
+    pub fn of_both(limits: ExchangeLimits, converter: Converter) -> Arc<Self> {
+        Self::build(limits, Some(converter))
+    }
+
+    fn build(limits: ExchangeLimits, converter: Option<Converter>) -> Arc<Self> {
         Arc::new(Self {
             limits,
+            converter,
             budget: Budget::new(limits.total_bytes),
             index: ArcSwap::from_pointee(Index::default()),
             registry: Mutex::default(),
@@ -128,9 +140,23 @@ impl Exchange {
 
     /// Adds a reader. It gets what is admitted from now on.
     pub fn subscribe(self: &Arc<Self>, request: SubscribeRequest) -> Subscription {
+        let wishes = Wishes::V2(request.selectors);
+        let (shard, name) = (request.shard.into(), request.deterministic_name.into());
+        self.add(Generation::V2, wishes, shard, name, request.frame)
+    }
+
+    pub(crate) fn add(
+        self: &Arc<Self>,
+        generation: Generation,
+        wishes: Wishes,
+        shard: Box<str>,
+        deterministic_name: Box<str>,
+        frame: Option<usize>,
+    ) -> Subscription {
         let mut limits = self.limits.queue;
-        limits.frame = request.frame.unwrap_or(limits.frame);
-        let queue = Arc::new(ChunkQueue::new(limits, Arc::clone(&self.budget)));
+        limits.frame = frame.unwrap_or(limits.frame);
+        let budget = Arc::clone(&self.budget);
+        let queue = Arc::new(ChunkQueue::of(generation, limits, budget));
         let mut registry = self.registry();
         let id = registry.next;
         registry.next += 1;
@@ -139,9 +165,9 @@ impl Exchange {
         registry.count += 1;
         let member = Arc::new(Subscriber {
             id,
-            selectors: request.selectors,
-            shard: request.shard.into(),
-            deterministic_name: request.deterministic_name.into(),
+            wishes,
+            shard,
+            deterministic_name,
             queue: Arc::clone(&queue),
         });
         if registry.ended {
@@ -149,15 +175,10 @@ impl Exchange {
         }
         let index = self.index.load();
         self.index.store(Arc::new(index.with(slot, member)));
-        Subscription {
-            exchange: Arc::clone(self),
-            id,
-            slot,
-            queue,
-        }
+        Subscription::new(Arc::clone(self), id, slot, queue)
     }
 
-    fn unsubscribe(&self, id: u64, slot: u32) {
+    pub(crate) fn unsubscribe(&self, id: u64, slot: u32) {
         let mut registry = self.registry();
         let index = self.index.load();
         let Some(member) = index.members.get(slot).filter(|member| member.id == id) else {
@@ -165,18 +186,56 @@ impl Exchange {
         };
         registry.free.push(slot);
         registry.count -= 1;
-        self.index.store(Arc::new(index.without(slot)));
+        let without = Arc::new(index.without(slot));
+        self.index.store(Arc::clone(&without));
+        let siblings = without.siblings(member);
+        // A publisher that still holds the old index finds the queue closed, and
+        // its envelopes are added by `record`.
+        if !registry.ended && !siblings.is_empty() {
+            let (stats, left) = member.queue.hand_over();
+            registry.retired.add(&stats);
+            let dropped: Vec<_> = left
+                .into_iter()
+                .filter_map(|chunk| {
+                    let queues = siblings
+                        .iter()
+                        .filter_map(|slot| without.members.get(*slot));
+                    let heir = queues.min_by_key(|heir| heir.queue.load())?;
+                    Some(heir.queue.push_chunk(chunk))
+                })
+                .collect();
+            drop(registry);
+            for dropped in dropped {
+                self.record_losses(&dropped);
+            }
+            return;
+        }
         let cause = if registry.ended {
             Cause::Shutdown
         } else {
             Cause::ReaderGone
         };
-        // A publisher that still holds the old index finds the queue closed, and
-        // its envelopes are added by `record`.
         let (stats, dropped) = member.queue.close(cause);
         registry.retired.add(&stats);
         drop(registry);
         self.record_losses(&dropped);
+    }
+
+    /// A queue with a reader's bounds that is in no books.
+    pub(crate) fn own_queue(&self) -> ChunkQueue {
+        ChunkQueue::new(self.limits.queue, Arc::clone(&self.budget))
+    }
+
+    pub(crate) fn change_taps(&self, change: impl FnOnce(&mut Vec<Arc<Tapped>>)) {
+        let _registry = self.registry();
+        let mut index = Index::clone(&self.index.load());
+        change(&mut index.taps);
+        self.index.store(Arc::new(index));
+    }
+
+    /// The way between the generations, if there is one here.
+    pub(crate) fn converter(&self) -> Option<Converter> {
+        self.converter
     }
 
     /// Ends every subscription: readers get what is queued, then the end.
@@ -254,7 +313,7 @@ impl Exchange {
     fn record_losses(&self, dropped: &Dropped) {
         let mut losses = self.losses();
         for (cause, run) in &dropped.runs {
-            losses.record_frames(*cause, run);
+            losses.record_frames(dropped.generation, *cause, run);
         }
     }
 
@@ -271,109 +330,6 @@ impl Exchange {
 
     fn ingress(&self) -> MutexGuard<'_, IngressStats> {
         self.ingress.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A reader's end of its queue. Dropping it unsubscribes, and counts what was
-/// still queued.
-pub struct Subscription {
-    exchange: Arc<Exchange>,
-    id: u64,
-    slot: u32,
-    queue: Arc<ChunkQueue>,
-}
-
-impl Subscription {
-    /// See [`ChunkQueue::poll_take`].
-    pub fn poll_take(&self, context: &mut Context<'_>, terms: Terms) -> Poll<Option<Taken>> {
-        self.queue.poll_take(context, terms)
-    }
-
-    /// See [`ChunkQueue::take`].
-    pub async fn take(&self) -> Option<Taken> {
-        self.queue.take().await
-    }
-
-    /// See [`ChunkQueue::try_take`].
-    pub fn try_take(&self) -> Option<Taken> {
-        self.queue.try_take()
-    }
-
-    /// Bytes that wait for this reader.
-    pub fn load(&self) -> usize {
-        self.queue.load()
-    }
-
-    /// Counts a chunk that was taken but, as turned out, never arrived.
-    pub fn lost_after_taking(&self, cause: Cause, chunk: &Chunk) {
-        self.queue.lost_after_taking(cause, chunk);
-        self.exchange.losses().record_frames(cause, &chunk.frames);
-    }
-
-    /// A loss that was taken could not be told: it is told with the next.
-    pub fn untold(&self, loss: &Loss) {
-        self.queue.untold(loss);
-    }
-
-    /// Unsubscribes now, and counts what was still queued.
-    pub fn leave(&self) {
-        self.exchange.unsubscribe(self.id, self.slot);
-    }
-
-    /// A handle that fills this queue directly, past the index: for hops whose
-    /// envelopes come in for one reader already.
-    pub fn feeder(&self) -> Feeder {
-        Feeder {
-            exchange: Arc::clone(&self.exchange),
-            queue: Arc::clone(&self.queue),
-            spans: Vec::new(),
-        }
-    }
-
-    /// The balance of this reader's queue.
-    pub fn stats(&self) -> QueueStats {
-        self.queue.stats()
-    }
-}
-
-impl Drop for Subscription {
-    fn drop(&mut self) {
-        self.leave();
-    }
-}
-
-/// Fills the queue of one subscription directly.
-pub struct Feeder {
-    exchange: Arc<Exchange>,
-    queue: Arc<ChunkQueue>,
-    spans: Vec<Span>,
-}
-
-impl Feeder {
-    /// Another handle on the same queue, for another stream that fills it.
-    pub fn another(&self) -> Self {
-        Self {
-            exchange: Arc::clone(&self.exchange),
-            queue: Arc::clone(&self.queue),
-            spans: Vec::new(),
-        }
-    }
-
-    /// Checks a batch as [`Publisher::publish`] does and queues all of it.
-    pub fn feed(&mut self, batch: Bytes) -> Admitted {
-        let bytes = batch.len();
-        let (batch, admitted) = admit::admit(batch, &mut self.spans);
-        self.exchange.count_in(bytes, 0, admitted);
-        let dropped = self.queue.push_all(&batch, &self.spans);
-        self.exchange.record_drops(&dropped);
-        admitted
-    }
-
-    /// Queues a chunk that was checked and converted already; its ingress is
-    /// counted by [`Exchange::count_in`].
-    pub fn push(&self, chunk: Chunk) {
-        let dropped = self.queue.push_chunk(chunk);
-        self.exchange.record_drops(&dropped);
     }
 }
 

@@ -9,6 +9,8 @@ use crate::{
     exchange::Subscriber,
     selector::{Selector, What},
     shard::Group,
+    tap::Tapped,
+    v1::Classes,
 };
 
 /// Kinds of envelopes as bits. An envelope without a message has [`KindMask::NONE`],
@@ -30,37 +32,60 @@ impl KindMask {
     }
 }
 
+/// What a reader of one generation asks for.
+pub(crate) trait Wish: Clone + PartialEq {
+    /// The kinds as bits, if it is whole kinds.
+    fn kinds(&self) -> Option<u8>;
+}
+
+impl Wish for What {
+    fn kinds(&self) -> Option<u8> {
+        match self {
+            What::Any(kind) => Some(KindMask::of(Some(*kind))),
+            What::Counter(_) | What::Gauge(_) => None,
+        }
+    }
+}
+
 /// What is wanted of one source, or of every source.
-#[derive(Clone, Default)]
-pub(crate) struct Wants {
+#[derive(Clone)]
+pub(crate) struct Wants<W> {
     /// Subscribers that want whole kinds: slot and kinds.
     pub(crate) kinds: Vec<(u32, u8)>,
     /// Subscribers that want metrics of certain names.
-    pub(crate) named: Vec<(u32, What)>,
+    pub(crate) named: Vec<(u32, W)>,
     /// Shard groups.
-    pub(crate) groups: Vec<(What, Group)>,
+    pub(crate) groups: Vec<(W, Group)>,
 }
 
-impl Wants {
-    fn add(&mut self, slot: u32, selector: &Selector, members: &Members) {
+impl<W> Default for Wants<W> {
+    fn default() -> Self {
+        Self {
+            kinds: Vec::new(),
+            named: Vec::new(),
+            groups: Vec::new(),
+        }
+    }
+}
+
+impl<W: Wish> Wants<W> {
+    fn add(&mut self, slot: u32, wish: &W, members: &Members) {
         let Some(own) = members.get(slot) else { return };
         if !own.shard.is_empty() {
-            return self.join(slot, own, selector, members);
+            return self.join(slot, own, wish, members);
         }
-        if let What::Any(kind) = selector.what {
-            let bit = KindMask::of(Some(kind));
+        if let Some(bits) = wish.kinds() {
             match self.kinds.iter_mut().find(|(own, _)| *own == slot) {
-                Some((_, kinds)) => *kinds |= bit,
-                None => self.kinds.push((slot, bit)),
+                Some((_, kinds)) => *kinds |= bits,
+                None => self.kinds.push((slot, bits)),
             }
         } else {
-            self.named.push((slot, selector.what.clone()));
+            self.named.push((slot, wish.clone()));
         }
     }
 
-    fn join(&mut self, slot: u32, own: &Subscriber, selector: &Selector, members: &Members) {
-        let same =
-            |(what, group): &&mut (What, Group)| *what == selector.what && group.shard == own.shard;
+    fn join(&mut self, slot: u32, own: &Subscriber, wish: &W, members: &Members) {
+        let same = |(what, group): &&mut (W, Group)| *what == *wish && group.shard == own.shard;
         match self.groups.iter_mut().find(same) {
             Some((_, group)) if group.members.contains(&slot) => {}
             Some((_, group)) => {
@@ -70,7 +95,7 @@ impl Wants {
             None => {
                 let mut group = Group::new(own.shard.clone(), slot);
                 group.order(members);
-                self.groups.push((selector.what.clone(), group));
+                self.groups.push((wish.clone(), group));
             }
         }
     }
@@ -90,7 +115,9 @@ impl Wants {
     fn is_empty(&self) -> bool {
         self.kinds.is_empty() && self.named.is_empty() && self.groups.is_empty()
     }
+}
 
+impl Wants<What> {
     /// Whether a subscriber's named and grouped wishes need a look at this envelope.
     pub(crate) fn named_for<'a>(
         &'a self,
@@ -138,18 +165,18 @@ impl Members {
 
 /// What is wanted of single sources, spread over parts, of which a change copies one.
 #[derive(Clone)]
-struct Sources {
-    parts: Vec<Arc<Part>>,
+struct Sources<W> {
+    parts: Vec<Arc<Part<W>>>,
     hasher: DefaultHashBuilder,
     count: usize,
 }
 
-type Part = HashTable<(Arc<str>, Arc<Wants>)>;
+type Part<W> = HashTable<(Arc<str>, Arc<Wants<W>>)>;
 
 /// How many parts: one for each value of a byte of the hash.
 const PARTS: usize = 256;
 
-impl Sources {
+impl<W: Wish> Sources<W> {
     fn hash(&self, source: &str) -> (u64, usize) {
         let hash = self.hasher.hash_one(source);
         // The table itself uses the bits at both ends.
@@ -157,17 +184,23 @@ impl Sources {
         (hash, usize::from(part))
     }
 
-    fn get(&self, source: &str) -> Option<&Wants> {
+    fn get(&self, source: &str) -> Option<&Wants<W>> {
+        if self.count == 0 {
+            return None;
+        }
         let (hash, part) = self.hash(source);
         let found = self.parts[part].find(hash, |(own, _)| **own == *source);
         found.map(|(_, wants)| &**wants)
     }
 
-    fn change(&mut self, source: &str, change: impl FnOnce(&mut Wants)) {
+    fn change(&mut self, source: &str, change: impl FnOnce(&mut Wants<W>)) {
+        if self.parts.is_empty() {
+            self.parts.resize_with(PARTS, Arc::default);
+        }
         let (hash, part) = self.hash(source);
         let hasher = self.hasher.clone();
         let part = Arc::make_mut(&mut self.parts[part]);
-        let same = |(own, _): &(Arc<str>, Arc<Wants>)| **own == *source;
+        let same = |(own, _): &(Arc<str>, Arc<Wants<W>>)| **own == *source;
         match part.entry(hash, same, |(own, _)| hasher.hash_one(&**own)) {
             Entry::Occupied(mut entry) => {
                 let wants = Arc::make_mut(&mut entry.get_mut().1);
@@ -189,12 +222,53 @@ impl Sources {
     }
 }
 
-impl Default for Sources {
+impl<W> Default for Sources<W> {
     fn default() -> Self {
         Self {
-            parts: (0..PARTS).map(|_| Arc::default()).collect(),
+            parts: Vec::new(),
             hasher: DefaultHashBuilder::default(),
             count: 0,
+        }
+    }
+}
+
+/// What the readers of one generation want.
+#[derive(Clone)]
+pub(crate) struct Lane<W> {
+    /// What is wanted of every source.
+    pub(crate) every: Arc<Wants<W>>,
+    sources: Sources<W>,
+}
+
+impl<W> Default for Lane<W> {
+    fn default() -> Self {
+        Self {
+            every: Arc::default(),
+            sources: Sources::default(),
+        }
+    }
+}
+
+impl<W: Wish> Lane<W> {
+    /// What is wanted of one source alone.
+    pub(crate) fn of(&self, source: &str) -> Option<&Wants<W>> {
+        self.sources.get(source)
+    }
+
+    /// Whether anything is wanted of single sources.
+    pub(crate) fn has_sources(&self) -> bool {
+        self.sources.count > 0
+    }
+
+    /// Nobody reads this generation.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.has_sources() && self.every.is_empty()
+    }
+
+    fn change(&mut self, source: Option<&str>, change: impl FnOnce(&mut Wants<W>)) {
+        match source {
+            None => change(Arc::make_mut(&mut self.every)),
+            Some(source) => self.sources.change(source, change),
         }
     }
 }
@@ -204,30 +278,41 @@ impl Default for Sources {
 #[derive(Clone, Default)]
 pub(crate) struct Index {
     pub(crate) members: Members,
-    /// What is wanted of every source.
-    pub(crate) every: Arc<Wants>,
-    sources: Sources,
+    pub(crate) v2: Lane<What>,
+    pub(crate) v1: Lane<Classes>,
+    /// Queues of this process's own, which are in no books.
+    pub(crate) taps: Vec<Arc<Tapped>>,
+}
+
+/// What one reader asked for.
+pub(crate) enum Wishes {
+    V2(Vec<Selector>),
+    V1 {
+        app: Option<Box<str>>,
+        classes: Classes,
+    },
+    /// Nothing: its queue is filled directly.
+    Fed,
 }
 
 impl Index {
-    /// What is wanted of one source alone.
-    pub(crate) fn of(&self, source: &str) -> Option<&Wants> {
-        self.sources.get(source)
-    }
-
-    /// Whether anything is wanted of single sources.
-    pub(crate) fn has_sources(&self) -> bool {
-        self.sources.count > 0
-    }
-
     /// This index and one reader more, in a slot that is free.
     pub(crate) fn with(&self, slot: u32, member: Arc<Subscriber>) -> Self {
         let mut index = self.clone();
         index.members.set(slot, Some(Arc::clone(&member)));
-        for selector in &member.selectors {
-            index.change(selector, |wants, members| {
-                wants.add(slot, selector, members)
-            });
+        let members = &index.members;
+        match &member.wishes {
+            Wishes::V2(selectors) => {
+                for Selector { source, what } in selectors {
+                    index.v2.change(source.as_deref(), |wants| {
+                        wants.add(slot, what, members);
+                    });
+                }
+            }
+            Wishes::V1 { app, classes } => index.v1.change(app.as_deref(), |wants| {
+                wants.add(slot, classes, members);
+            }),
+            Wishes::Fed => {}
         }
         index
     }
@@ -239,18 +324,52 @@ impl Index {
             return index;
         };
         index.members.set(slot, None);
-        for selector in &member.selectors {
-            index.change(selector, |wants, members| wants.remove(slot, members));
+        let members = &index.members;
+        match &member.wishes {
+            Wishes::V2(selectors) => {
+                for Selector { source, .. } in selectors {
+                    index.v2.change(source.as_deref(), |wants| {
+                        wants.remove(slot, members);
+                    });
+                }
+            }
+            Wishes::V1 { app, .. } => index.v1.change(app.as_deref(), |wants| {
+                wants.remove(slot, members);
+            }),
+            Wishes::Fed => {}
         }
         index
     }
 
-    fn change(&mut self, selector: &Selector, change: impl FnOnce(&mut Wants, &Members)) {
-        let members = &self.members;
-        match &selector.source {
-            None => change(Arc::make_mut(&mut self.every), members),
-            Some(source) => self.sources.change(source, |wants| change(wants, members)),
+    /// Kinds that somebody or something here may want as V2 envelopes.
+    pub(crate) fn v2_kinds(&self) -> u8 {
+        let tapped = self.taps.iter().fold(0, |all, tap| all | tap.kinds);
+        if self.v2.has_sources() {
+            return u8::MAX;
         }
+        let every = &self.v2.every;
+        let whole = every.kinds.iter().map(|(_, kinds)| *kinds);
+        let named = every.named.iter().map(|(_, what)| what);
+        let grouped = every.groups.iter().map(|(what, _)| what);
+        let of_what = named.chain(grouped);
+        let of_what = of_what.map(|what| KindMask::of(Some(what.kind())));
+        whole.chain(of_what).fold(tapped, |all, kinds| all | kinds)
+    }
+
+    /// The other members of the one shard group that a V1 reader is in.
+    pub(crate) fn siblings(&self, member: &Subscriber) -> &[u32] {
+        let Wishes::V1 { app, classes } = &member.wishes else {
+            return &[];
+        };
+        let wants = match app {
+            None => Some(&*self.v1.every),
+            Some(app) => self.v1.of(app),
+        };
+        let groups = wants.map_or(&[][..], |wants| &wants.groups);
+        let own = groups
+            .iter()
+            .find(|(what, group)| what == classes && group.shard == member.shard);
+        own.map_or(&[], |(_, group)| &group.members)
     }
 }
 

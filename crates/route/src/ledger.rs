@@ -2,14 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use logweir_proto::{
-    frames::frames,
-    peek::{Peek, peek},
-};
-
 use hashbrown::HashMap;
 
-use crate::notice;
+use crate::generation::Generation;
 
 /// Why an envelope did not reach whoever wanted it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,11 +23,13 @@ pub enum Cause {
     ConnectionLost,
     /// The process ended before the queue was flushed.
     Shutdown,
+    /// A V2 envelope that V1 readers wanted cannot be said in V1.
+    NoV1Form,
 }
 
 impl Cause {
     /// How many causes there are.
-    pub const COUNT: usize = 7;
+    pub const COUNT: usize = 8;
 
     /// Every cause, in the order of [`Cause::index`].
     pub const ALL: [Cause; Cause::COUNT] = [
@@ -43,6 +40,7 @@ impl Cause {
         Cause::LogsDisabled,
         Cause::ConnectionLost,
         Cause::Shutdown,
+        Cause::NoV1Form,
     ];
 
     /// Position in arrays of counts by cause.
@@ -60,6 +58,7 @@ impl Cause {
             Cause::LogsDisabled => "logs_disabled",
             Cause::ConnectionLost => "connection_lost",
             Cause::Shutdown => "shutdown",
+            Cause::NoV1Form => "no_v1_form",
         }
     }
 
@@ -73,6 +72,7 @@ impl Cause {
             Cause::LogsDisabled => "logs are switched off",
             Cause::ConnectionLost => "the connection to the next hop broke",
             Cause::Shutdown => "the process ended",
+            Cause::NoV1Form => "cannot be said in V1",
         }
     }
 }
@@ -168,10 +168,9 @@ impl Loss {
 
     /// Counts every envelope of a run of frames under its source. A notice counts
     /// for what it spoke of.
-    pub fn record_frames(&mut self, cause: Cause, run: &[u8]) {
-        for_each_envelope(run, |source, envelope| {
-            let seen = envelope.and_then(|(bytes, seen)| notice::speaks_of(bytes, seen));
-            self.record(cause, source, seen.unwrap_or(1));
+    pub fn record_frames(&mut self, generation: Generation, cause: Cause, run: &[u8]) {
+        generation.for_each_envelope(run, |source, spoken_of| {
+            self.record(cause, source, spoken_of.unwrap_or(1));
         });
     }
 
@@ -199,20 +198,6 @@ pub fn causes(counts: &ByCause) -> impl Iterator<Item = (Cause, u64)> + '_ {
         .filter(|(_, count)| *count > 0)
 }
 
-/// Calls `visit` with the source id of each envelope of a run of frames, and with what
-/// is in it.
-fn for_each_envelope<'a>(
-    run: &'a [u8],
-    mut visit: impl FnMut(&str, Option<(&'a [u8], &Peek<'a>)>),
-) {
-    for frame in frames(run).flatten() {
-        match peek(frame.envelope) {
-            Ok(seen) => visit(seen.source_id, Some((frame.envelope, &seen))),
-            Err(_) => visit("", None),
-        }
-    }
-}
-
 /// Losses of a whole hop since it started: exact by cause, and by source for the
 /// sources that lost most.
 #[derive(Clone, Debug, Default)]
@@ -234,8 +219,8 @@ impl LossTotals {
     }
 
     /// Counts every envelope of a run of frames under its source.
-    pub fn record_frames(&mut self, cause: Cause, run: &[u8]) {
-        for_each_envelope(run, |source, _| self.record(cause, source, 1));
+    pub fn record_frames(&mut self, generation: Generation, cause: Cause, run: &[u8]) {
+        generation.for_each_envelope(run, |source, _| self.record(cause, source, 1));
     }
 
     fn add(&mut self, source: &str, counts: &ByCause) {

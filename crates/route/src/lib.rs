@@ -11,19 +11,26 @@
 pub mod admit;
 pub mod counters;
 pub mod exchange;
+mod generation;
 mod index;
 pub mod ledger;
 pub mod notice;
+pub mod notice_v1;
 mod publisher;
 pub mod queue;
 pub mod selector;
 mod shard;
+mod subscription;
+mod tap;
+mod v1;
 
 pub use admit::Admitted;
-pub use exchange::{
-    Exchange, ExchangeLimits, ExchangeStats, Feeder, IngressStats, SubscribeRequest, Subscription,
-};
+pub use exchange::{Exchange, ExchangeLimits, ExchangeStats, IngressStats, SubscribeRequest};
+pub use generation::Generation;
 pub use ledger::{Cause, Loss, LossTotals, QueueStats};
 pub use publisher::Publisher;
 pub use queue::{Chunk, ChunkQueue, QueueLimits, Taken, Terms};
 pub use selector::{Selector, SelectorError};
+pub use subscription::{Feeder, Subscription};
+pub use tap::Tap;
+pub use v1::{Converter, SubscribeV1};

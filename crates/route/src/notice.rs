@@ -155,7 +155,7 @@ mod tests {
     use prost::Message;
 
     use super::*;
-    use crate::ledger::Cause;
+    use crate::{generation::Generation, ledger::Cause};
 
     fn decoded(chunk: &Chunk) -> Vec<v2::Envelope> {
         v2::EnvelopeBatch::decode(chunk.frames.clone())
@@ -200,7 +200,11 @@ mod tests {
             loss.record(Cause::QueueFull, "app", 40);
             let mut again = Loss::default();
             again.record(Cause::QueueFull, "app", 2);
-            again.record_frames(Cause::QueueFull, &chunk(&loss, form, "router", 7).frames);
+            again.record_frames(
+                Generation::V2,
+                Cause::QueueFull,
+                &chunk(&loss, form, "router", 7).frames,
+            );
             assert_eq!(again.total(), 42, "{form:?}");
         }
     }

@@ -1,5 +1,8 @@
 //! Finds out who wants each frame of a batch, and hands every reader its frames.
 
+mod convert;
+mod match_v1;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,10 +14,13 @@ use logweir_proto::{
 use crate::{
     admit::{self, Admitted, Unclean, span},
     exchange::Exchange,
+    generation::Generation,
     index::{Index, Wants},
     queue::Span,
+    selector::What,
     shard::Group,
 };
+use convert::Conversion;
 
 /// Bytes of a frame, to guess how many there are in a batch.
 const TYPICAL_FRAME: usize = 256;
@@ -22,7 +28,9 @@ const TYPICAL_FRAME: usize = 256;
 /// Publishes batches; holds the scratch space of one ingress stream.
 pub struct Publisher {
     exchange: Arc<Exchange>,
-    scratch: Scratch,
+    v2: Scratch,
+    v1: Scratch,
+    conversion: Conversion,
 }
 
 /// What is known of the batch at hand. Kept from batch to batch for its memory.
@@ -47,47 +55,104 @@ impl Publisher {
     pub(crate) fn new(exchange: Arc<Exchange>) -> Self {
         Self {
             exchange,
-            scratch: Scratch::default(),
+            v2: Scratch::default(),
+            v1: Scratch::default(),
+            conversion: Conversion::default(),
         }
     }
 
     /// Routes every envelope of an `EnvelopeBatch`. What is malformed is counted
-    /// and dropped alone; invalid UTF-8 is replaced; the rest goes on untouched.
+    /// and dropped alone; invalid UTF-8 is replaced; the rest goes on untouched, and
+    /// converted to the readers of V1 that want it.
     pub fn publish(&mut self, batch: &Bytes) -> Admitted {
         let index = self.exchange.index();
-        match self.scratch.route(&index, batch) {
-            Ok(unmatched) => {
-                let envelopes = self.scratch.spans.len() as u64;
-                let admitted = Admitted {
-                    envelopes,
-                    ..Admitted::default()
-                };
-                self.deliver(&index, batch, unmatched, admitted);
-                admitted
-            }
+        let (batch, admitted) = match self.v2.route(&index, batch) {
+            Ok(()) => (batch.clone(), self.v2.all()),
             Err(Unclean) => {
-                let (clean, mut admitted) = admit::cleaned(batch);
-                let unmatched = self.scratch.route(&index, &clean).unwrap_or_default();
-                admitted.envelopes = self.scratch.spans.len() as u64 + admitted.malformed;
-                self.deliver(&index, &clean, unmatched, admitted);
-                admitted
+                let (clean, mut admitted) = admit::cleaned(Generation::V2, batch);
+                // What was cleaned is clean.
+                let _ = self.v2.route(&index, &clean);
+                admitted.envelopes = self.v2.spans.len() as u64 + admitted.malformed;
+                (clean, admitted)
             }
+        };
+        let converted = if index.v1.is_empty() {
+            None
+        } else {
+            self.to_v1(&index, &batch)
+        };
+        let unmatched = self.v2.unmatched();
+        self.exchange.count_in(batch.len(), unmatched, admitted);
+        self.v2.deliver(&self.exchange, &index, &batch);
+        self.v2.fill_taps(&index, &batch);
+        if let Some(frames) = converted {
+            self.v1.deliver(&self.exchange, &index, &frames);
+        }
+        admitted
+    }
+
+    /// Routes every envelope of a run of V1 frames: a `BatchResponse`, or any number of
+    /// `EnvelopeData` one after another. What is malformed is counted and dropped
+    /// alone. Readers of V1 get the very bytes, those of V2 the conversion.
+    pub fn publish_v1(&mut self, batch: &Bytes) -> Admitted {
+        let index = self.exchange.index();
+        let (batch, admitted) = match self.v1.route_v1(&index, batch) {
+            Ok(()) => (batch.clone(), self.v1.all()),
+            Err(Unclean) => {
+                let (clean, mut admitted) = admit::cleaned(Generation::V1, batch);
+                let _ = self.v1.route_v1(&index, &clean);
+                admitted.envelopes = self.v1.spans.len() as u64 + admitted.malformed;
+                (clean, admitted)
+            }
+        };
+        let converted = match index.v2_kinds() {
+            0 => None,
+            wanted => self.to_v2(&index, &batch, wanted),
+        };
+        let unmatched = self.v1.unmatched();
+        self.exchange.count_in(batch.len(), unmatched, admitted);
+        self.v1.deliver(&self.exchange, &index, &batch);
+        if let Some(frames) = converted {
+            self.v2.deliver(&self.exchange, &index, &frames);
+            self.v2.fill_taps(&index, &frames);
+        }
+        admitted
+    }
+}
+
+impl Scratch {
+    /// What was admitted when all of it was clean.
+    fn all(&self) -> Admitted {
+        Admitted {
+            envelopes: self.spans.len() as u64,
+            ..Admitted::default()
         }
     }
 
-    fn deliver(&mut self, index: &Index, batch: &Bytes, unmatched: u64, admitted: Admitted) {
-        let Scratch {
+    /// How many envelopes nobody wants.
+    fn unmatched(&self) -> u64 {
+        self.matched.iter().filter(|matched| !**matched).count() as u64
+    }
+
+    fn clear(&mut self) {
+        self.spans.clear();
+        self.whole.clear();
+        self.wishes.clear();
+        self.matched.clear();
+        self.assigned.clear();
+    }
+
+    fn deliver(&mut self, exchange: &Exchange, index: &Index, batch: &Bytes) {
+        let Self {
             spans,
             whole,
             wishes,
             positions,
             ..
-        } = &mut self.scratch;
-        self.exchange.count_in(batch.len(), unmatched, admitted);
+        } = self;
         for slot in whole.iter() {
             if let Some(reader) = index.members.get(*slot) {
-                self.exchange
-                    .record_drops(&reader.queue.push_all(batch, spans));
+                exchange.record_drops(&reader.queue.push_all(batch, spans));
             }
         }
         // A thousand readers of one app each are found here by sorting a hundred
@@ -118,27 +183,37 @@ impl Publisher {
                 positions.extend(of_reader.iter().map(|(_, position)| *position));
                 reader.queue.push_some(batch, spans, positions)
             };
-            self.exchange.record_drops(&dropped);
+            exchange.record_drops(&dropped);
         }
     }
-}
 
-impl Scratch {
-    /// Finds out who wants each frame. Returns how many envelopes nobody wants.
-    fn route(&mut self, index: &Index, batch: &[u8]) -> Result<u64, Unclean> {
-        self.spans.clear();
-        self.whole.clear();
-        self.wishes.clear();
-        self.matched.clear();
-        self.assigned.clear();
+    /// Gives the taps what they want. Their losses are in their own balance alone.
+    fn fill_taps(&mut self, index: &Index, batch: &Bytes) {
+        for tap in &index.taps {
+            self.positions.clear();
+            let wanted = (0_u32..).zip(&self.spans);
+            let wanted = wanted.filter(|(_, span)| span.kind & tap.kinds != 0);
+            self.positions.extend(wanted.map(|(position, _)| position));
+            let _uncounted = if self.positions.len() == self.spans.len() {
+                tap.queue.push_all(batch, &self.spans)
+            } else {
+                tap.queue.push_some(batch, &self.spans, &self.positions)
+            };
+        }
+    }
+
+    /// Finds out who wants each V2 frame.
+    fn route(&mut self, index: &Index, batch: &[u8]) -> Result<(), Unclean> {
+        self.clear();
         let mut kinds = 0;
         // Readers that want whole kinds of every source are matched once for the
         // batch below; the others frame by frame.
-        let every = &*index.every;
+        let lane = &index.v2;
+        let every = &*lane.every;
         let by_frame = !every.named.is_empty() || !every.groups.is_empty();
         let everything = every.kinds.iter().fold(0, |all, (_, kinds)| all | kinds);
         let mut sources = Vec::new();
-        if index.has_sources() {
+        if lane.has_sources() {
             sources.reserve(batch.len() / TYPICAL_FRAME + 1);
         }
         for frame in frames(batch) {
@@ -152,14 +227,14 @@ impl Scratch {
                 self.match_names(index, every, &envelope, span, at)
             };
             self.matched.push(by_kind || by_name);
-            if index.has_sources() {
+            if lane.has_sources() {
                 sources.push(envelope.source_id);
             }
             self.spans.push(span);
         }
         self.match_sources(index, batch, &sources)?;
-        self.match_batch(index, kinds);
-        Ok(self.matched.iter().filter(|matched| !**matched).count() as u64)
+        self.match_batch(every, kinds);
+        Ok(())
     }
 
     /// Notes everybody who wants a frame by its source. With very many sources each
@@ -171,7 +246,7 @@ impl Scratch {
         batch: &[u8],
         sources: &[&str],
     ) -> Result<(), Unclean> {
-        let own: Vec<_> = sources.iter().map(|source| index.of(source)).collect();
+        let own: Vec<_> = sources.iter().map(|source| index.v2.of(source)).collect();
         for (at, wants) in own.into_iter().enumerate() {
             let Some(wants) = wants else { continue };
             let span = self.spans[at];
@@ -196,7 +271,7 @@ impl Scratch {
     fn match_names(
         &mut self,
         index: &Index,
-        wants: &Wants,
+        wants: &Wants<What>,
         envelope: &Peek<'_>,
         span: Span,
         at: usize,
@@ -216,8 +291,8 @@ impl Scratch {
     }
 
     /// Notes everybody who wants kinds of every source.
-    fn match_batch(&mut self, index: &Index, batch: u8) {
-        for (slot, kinds) in &index.every.kinds {
+    fn match_batch<W>(&mut self, every: &Wants<W>, batch: u8) {
+        for (slot, kinds) in &every.kinds {
             if kinds & batch == batch {
                 self.whole.push(*slot);
             } else if kinds & batch != 0 {

@@ -3,23 +3,27 @@
 
 mod budget;
 mod chunk;
+mod inner;
 
 use std::{
-    collections::VecDeque,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-use crate::ledger::{Cause, Loss, QueueStats};
+use crate::{
+    generation::Generation,
+    ledger::{Cause, Loss, QueueStats},
+};
 pub use budget::Budget;
 use budget::quanta;
 pub use chunk::{Chunk, Span};
 use chunk::{chunk_of, pieces};
+use inner::{Inner, State};
 
 /// A chunk is closed once it holds this many bytes …
 pub const CHUNK_BYTES: usize = 64 << 10;
@@ -28,12 +32,6 @@ pub const CHUNK_ENVELOPES: u32 = 100;
 /// Runs of frames from this size on are shared by reference; smaller ones are
 /// copied into the tail, so that they travel together and pin no large buffer.
 const SHARE_FROM: usize = 8 << 10;
-/// A reader that has more than this to read gets copies from then on. A shared run
-/// keeps the whole read buffer that it lies in, which may be many times its size: a
-/// reader that keeps up gives it back at once, one that stands still would hold a
-/// multiple of its bounds.
-const SHARE_UNTIL: u64 = 1 << 20;
-
 /// Bounds of a queue.
 #[derive(Clone, Copy, Debug)]
 pub struct QueueLimits {
@@ -79,30 +77,8 @@ impl Terms {
 pub struct Dropped {
     /// Runs of frames, with why they went.
     pub runs: Vec<(Cause, Bytes)>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Open,
-    /// Nothing is added any more; what is there is still taken.
-    Ending,
-    /// The reader is gone.
-    Closed,
-}
-
-struct Inner {
-    sealed: VecDeque<Chunk>,
-    tail: BytesMut,
-    tail_envelopes: u32,
-    tail_deprecated_tags: bool,
-    /// Size of the last tail: the next one is allocated for as much.
-    tail_hint: usize,
-    stats: QueueStats,
-    loss: Option<Box<Loss>>,
-    reader: Option<Waker>,
-    /// The reader is woken once this many bytes wait.
-    wake_from: u64,
-    state: State,
+    /// What the frames are.
+    pub generation: Generation,
 }
 
 /// A bounded queue of chunks with any number of writers and one reader.
@@ -110,6 +86,7 @@ struct Inner {
 /// Writers never wait: one short lock for each batch. Accounting happens under
 /// the same lock, so that [`ChunkQueue::stats`] balances at every moment.
 pub struct ChunkQueue {
+    generation: Generation,
     limits: QueueLimits,
     budget: Arc<Budget>,
     /// Bytes that wait, readable without the lock: how loaded this reader is.
@@ -118,31 +95,31 @@ pub struct ChunkQueue {
 }
 
 impl ChunkQueue {
-    /// An empty queue that takes its bytes from `budget` too.
+    /// An empty queue of V2 envelopes that takes its bytes from `budget` too.
     pub fn new(limits: QueueLimits, budget: Arc<Budget>) -> Self {
+        Self::of(Generation::V2, limits, budget)
+    }
+
+    /// The same for envelopes of either generation.
+    pub fn of(generation: Generation, limits: QueueLimits, budget: Arc<Budget>) -> Self {
         budget.queues.fetch_add(1, Ordering::Relaxed);
         Self {
+            generation,
             limits,
             budget,
             load: AtomicUsize::new(0),
-            inner: Mutex::new(Inner {
-                sealed: VecDeque::new(),
-                tail: BytesMut::new(),
-                tail_envelopes: 0,
-                tail_deprecated_tags: false,
-                tail_hint: 0,
-                stats: QueueStats::default(),
-                loss: None,
-                reader: None,
-                wake_from: 0,
-                state: State::Open,
-            }),
+            inner: Mutex::new(Inner::new(generation)),
         }
     }
 
     /// A queue of its own, with no shared budget.
     pub fn alone(limits: QueueLimits) -> Self {
         Self::new(limits, Budget::new(usize::MAX))
+    }
+
+    /// Which envelopes it holds.
+    pub fn generation(&self) -> Generation {
+        self.generation
     }
 
     /// Adds every frame of a batch: `spans` are all its frames, in order.
@@ -155,7 +132,7 @@ impl ChunkQueue {
             return gone;
         }
         let (Some(first), Some(last)) = (spans.first(), spans.last()) else {
-            return Dropped::default();
+            return inner.nothing_dropped();
         };
         let before = inner.stats.queued_bytes;
         if (last.end - first.start) as usize >= SHARE_FROM {
@@ -167,7 +144,8 @@ impl ChunkQueue {
                 inner.append(batch, *span);
             }
         }
-        self.settle(inner, before, Dropped::default())
+        let dropped = inner.nothing_dropped();
+        self.settle(inner, before, dropped)
     }
 
     /// Adds the frames of a batch that this reader wants; `wanted` are positions
@@ -198,7 +176,8 @@ impl ChunkQueue {
         } else {
             inner.append_run(&chunk.frames, chunk.envelopes, chunk.deprecated_tags);
         }
-        self.settle(inner, before, Dropped::default())
+        let dropped = inner.nothing_dropped();
+        self.settle(inner, before, dropped)
     }
 
     /// Counts envelopes that were taken but, as turned out, never arrived.
@@ -208,7 +187,7 @@ impl ChunkQueue {
         inner.stats.dropped[cause.index()] += u64::from(chunk.envelopes);
         if inner.state != State::Closed {
             let loss = inner.loss.get_or_insert_default();
-            loss.record_frames(cause, &chunk.frames);
+            loss.record_frames(self.generation, cause, &chunk.frames);
         }
     }
 
@@ -245,7 +224,7 @@ impl ChunkQueue {
             return gone;
         }
         let before = inner.stats.queued_bytes;
-        let mut dropped = Dropped::default();
+        let mut dropped = inner.nothing_dropped();
         for span in spans {
             if span.bytes() > self.limits.frame {
                 let chunk = chunk_of(batch, &[span]);
@@ -327,11 +306,17 @@ impl ChunkQueue {
         if !open {
             return Poll::Ready(None);
         }
-        inner.wake_from = terms.at_least;
-        match &mut inner.reader {
-            Some(reader) => reader.clone_from(context.waker()),
-            none => *none = Some(context.waker().clone()),
+        inner.wait(context, terms.at_least);
+        Poll::Pending
+    }
+
+    /// Waits until this many bytes are there, and takes nothing.
+    pub fn poll_filled(&self, context: &mut Context<'_>, bytes: u64) -> Poll<()> {
+        let mut inner = self.lock();
+        if inner.stats.queued_bytes >= bytes || inner.state != State::Open {
+            return Poll::Ready(());
         }
+        inner.wait(context, bytes);
         Poll::Pending
     }
 
@@ -374,7 +359,7 @@ impl ChunkQueue {
     pub fn close(&self, cause: Cause) -> (QueueStats, Dropped) {
         let mut inner = self.lock();
         let before = inner.stats.queued_bytes;
-        let mut dropped = Dropped::default();
+        let mut dropped = inner.nothing_dropped();
         while let Some(chunk) = inner.pop_oldest() {
             dropped.runs.append(&mut inner.drop_run(cause, chunk).runs);
         }
@@ -387,6 +372,20 @@ impl ChunkQueue {
             reader.wake();
         }
         (stats, dropped)
+    }
+
+    /// The reader is gone, and its siblings take what is left: it counts as never
+    /// offered to this queue. Returns the final balance.
+    pub(crate) fn hand_over(&self) -> (QueueStats, Vec<Chunk>) {
+        let mut inner = self.lock();
+        let before = inner.stats.queued_bytes;
+        let left: Vec<_> = std::iter::from_fn(|| inner.pop_oldest()).collect();
+        for chunk in &left {
+            inner.stats.offered -= u64::from(chunk.envelopes);
+        }
+        inner.state = State::Closed;
+        self.note_load(before, inner.stats.queued_bytes);
+        (inner.stats, left)
     }
 
     /// The balance at this moment.
@@ -411,112 +410,6 @@ impl Drop for ChunkQueue {
         let left = self.lock().stats.queued_bytes;
         self.note_load(left, 0);
         self.budget.queues.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Inner {
-    /// Why nothing can be added any more.
-    fn refuses(&self) -> Option<Cause> {
-        match self.state {
-            State::Open => None,
-            State::Ending => Some(Cause::Shutdown),
-            State::Closed => Some(Cause::ReaderGone),
-        }
-    }
-
-    /// Counts the frames as lost when the queue has ended.
-    fn refuse(&mut self, batch: &Bytes, spans: impl Iterator<Item = Span>) -> Option<Dropped> {
-        let cause = self.refuses()?;
-        let mut dropped = Dropped::default();
-        for span in spans {
-            self.stats.offered += 1;
-            let mut run = self.drop_run(cause, chunk_of(batch, &[span]));
-            dropped.runs.append(&mut run.runs);
-        }
-        Some(dropped)
-    }
-
-    fn append(&mut self, batch: &[u8], span: Span) {
-        let frame = &batch[span.start as usize..span.end as usize];
-        self.append_run(frame, 1, span.deprecated_tags);
-    }
-
-    fn append_run(&mut self, run: &[u8], envelopes: u32, deprecated_tags: bool) {
-        let full = self.tail_envelopes + envelopes > CHUNK_ENVELOPES
-            || self.tail.len() + run.len() > CHUNK_BYTES;
-        if full {
-            self.seal();
-        }
-        if self.tail.capacity() == 0 {
-            self.tail.reserve(run.len().max(self.tail_hint));
-        }
-        self.tail.extend_from_slice(run);
-        self.tail_envelopes += envelopes;
-        self.tail_deprecated_tags |= deprecated_tags;
-        self.count_in(run.len(), envelopes);
-    }
-
-    /// Adds a piece of somebody's read buffer.
-    fn share(&mut self, mut chunk: Chunk) {
-        if self.stats.queued_bytes > SHARE_UNTIL {
-            chunk.frames = Bytes::copy_from_slice(&chunk.frames);
-        }
-        self.sealed_by(chunk);
-    }
-
-    fn sealed_by(&mut self, chunk: Chunk) {
-        self.seal();
-        self.count_in(chunk.frames.len(), chunk.envelopes);
-        self.sealed.push_back(chunk);
-    }
-
-    fn count_in(&mut self, bytes: usize, envelopes: u32) {
-        self.stats.offered += u64::from(envelopes);
-        self.stats.queued += u64::from(envelopes);
-        self.stats.queued_bytes += bytes as u64;
-    }
-
-    /// Closes the tail, so that the next frame starts a new chunk.
-    fn seal(&mut self) {
-        if let Some(chunk) = self.take_tail() {
-            self.sealed.push_back(chunk);
-        }
-    }
-
-    fn take_tail(&mut self) -> Option<Chunk> {
-        if self.tail_envelopes == 0 {
-            return None;
-        }
-        self.tail_hint = self.tail.len().min(CHUNK_BYTES);
-        let frames = std::mem::take(&mut self.tail).freeze();
-        let envelopes = std::mem::take(&mut self.tail_envelopes);
-        let deprecated_tags = std::mem::take(&mut self.tail_deprecated_tags);
-        Some(Chunk {
-            frames,
-            envelopes,
-            deprecated_tags,
-        })
-    }
-
-    /// Takes the oldest chunk out of the queue's depth; the caller counts where
-    /// it went.
-    fn pop_oldest(&mut self) -> Option<Chunk> {
-        let chunk = self.sealed.pop_front().or_else(|| self.take_tail())?;
-        self.stats.queued -= u64::from(chunk.envelopes);
-        self.stats.queued_bytes -= chunk.frames.len() as u64;
-        Some(chunk)
-    }
-
-    fn drop_run(&mut self, cause: Cause, chunk: Chunk) -> Dropped {
-        self.stats.dropped[cause.index()] += u64::from(chunk.envelopes);
-        if self.state != State::Closed {
-            self.loss
-                .get_or_insert_default()
-                .record_frames(cause, &chunk.frames);
-        }
-        Dropped {
-            runs: vec![(cause, chunk.frames)],
-        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use logweir_route::{
-    Cause, Chunk, ChunkQueue, Loss, QueueStats, Terms,
+    Cause, Chunk, ChunkQueue, Generation, Loss, QueueStats, Terms,
     ledger::{ByCause, causes},
 };
 
@@ -109,7 +109,7 @@ impl Books {
             flight.envelopes += u64::from(chunk.envelopes);
             flight
                 .loss
-                .record_frames(Cause::ConnectionLost, &chunk.frames);
+                .record_frames(Generation::V2, Cause::ConnectionLost, &chunk.frames);
             return Took::Chunk { chunk, first };
         }
     }

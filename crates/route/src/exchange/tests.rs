@@ -3,12 +3,12 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use logweir_proto::v2::{self, envelope::Message as Body};
 use prost::Message;
 
 use super::*;
-use crate::{queue::QueueLimits, selector::What};
+use crate::{Chunk, queue::QueueLimits, selector::What};
 use logweir_proto::peek::Kind;
 
 fn limits(envelopes: u64) -> ExchangeLimits {

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use prost::Message;
 
 use crate::{
-    Exchange, ExchangeLimits, QueueLimits, Selector, SubscribeRequest, Subscription, admit::admit,
-    selector::What,
+    Exchange, ExchangeLimits, Generation, QueueLimits, Selector, SubscribeRequest, Subscription,
+    admit::admit, selector::What,
 };
 use logweir_proto::peek::Kind;
 
@@ -195,7 +195,7 @@ proptest! {
         }
         let batch = batch.freeze();
         let mut spans = Vec::new();
-        let (clean, admitted) = admit(batch.clone(), &mut spans);
+        let (clean, admitted) = admit(Generation::V2, batch.clone(), &mut spans);
         prop_assert_eq!(admitted.envelopes, pieces.len() as u64);
         prop_assert_eq!(spans.len() as u64, admitted.envelopes - admitted.malformed);
         let decoded = v2::EnvelopeBatch::decode(clean.clone()).unwrap().batch;
