@@ -40,6 +40,8 @@ fn carries(door: &str, https: bool) -> &'static str {
         "http" => "HTTP: /v2/read, /metrics, /healthz, /readyz",
         "grpc" => "gRPC with mutual TLS: readers, agents",
         "ingress" => "gRPC with mutual TLS: local producers",
+        "dropsonde" => "UDP: local producers of V1 (dropsonde) envelopes",
+        "legacy" => "UDP: log messages of 2013",
         _ => "",
     }
 }

@@ -58,6 +58,11 @@ pub(crate) enum Command {
         logweir gateway --config /etc/logweir.toml\n  \
         LOGWEIR_GATEWAY_RLP=10.0.0.3:8083 logweir gateway")]
     Gateway(OpenRoleArgs),
+    /// Run a UDP forwarder: dropsonde datagrams to the local agent
+    #[command(after_help = "Examples:\n  \
+        logweir udp-forwarder --config /etc/logweir.toml\n  \
+        LOGWEIR_UDP_FORWARDER_AGENT=127.0.0.1:3458 logweir udp-forwarder")]
+    UdpForwarder(OpenRoleArgs),
     /// The verbs for people.
     #[command(flatten)]
     Verb(Box<logweir_cli::Verb>),

@@ -76,6 +76,7 @@ pub(crate) fn check(role: Role, settings: &Settings, loaded: &Loaded) -> Result<
         router,
         rlp,
         gateway,
+        udp_forwarder,
         ..
     } = settings;
     let mut checks: Vec<(&str, Result<(), TlsError>)> = Vec::new();
@@ -102,6 +103,12 @@ pub(crate) fn check(role: Role, settings: &Settings, loaded: &Loaded) -> Result<
             }
             if let Some(door) = &gateway.metrics {
                 checks.push(("gateway.metrics.tls", server(&door.tls, &[])));
+            }
+        }
+        Role::UdpForwarder => {
+            checks.push(("udp_forwarder.tls", client(&udp_forwarder.tls)));
+            if let Some(door) = &udp_forwarder.metrics {
+                checks.push(("udp_forwarder.metrics.tls", server(&door.tls, &[])));
             }
         }
     }

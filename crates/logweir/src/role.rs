@@ -8,6 +8,7 @@ use logweir_serve::{
     gateway::{self, GatewayConfig},
     rlp::{self, RlpConfig},
     router::{self, RouterConfig},
+    udp_forwarder::{self, UdpForwarderConfig},
 };
 
 /// What a process plays.
@@ -23,10 +24,12 @@ pub(crate) enum Role {
     Rlp,
     /// Readers without gRPC.
     Gateway,
+    /// Hands dropsonde datagrams to the agent of the machine.
+    UdpForwarder,
 }
 
 impl Role {
-    /// The word of the command line, which is the section of the settings too.
+    /// The word of the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Run => "run",
@@ -34,7 +37,13 @@ impl Role {
             Self::Router => "router",
             Self::Rlp => "rlp",
             Self::Gateway => "gateway",
+            Self::UdpForwarder => "udp-forwarder",
         }
+    }
+
+    /// The section of the settings.
+    pub(crate) fn section(self) -> String {
+        self.name().replace('-', "_")
     }
 }
 
@@ -51,6 +60,8 @@ pub(crate) enum RoleConfig {
     Rlp(Box<RlpConfig>),
     /// The gateway.
     Gateway(Box<GatewayConfig>),
+    /// The UDP forwarder.
+    UdpForwarder(Box<UdpForwarderConfig>),
 }
 
 /// Starts the role. Every door is bound when this returns.
@@ -64,5 +75,6 @@ pub(crate) async fn start(
         RoleConfig::Router(config) => router::start(*config, context).await,
         RoleConfig::Rlp(config) => rlp::start(*config, context).await,
         RoleConfig::Gateway(config) => gateway::start(*config, context).await,
+        RoleConfig::UdpForwarder(config) => udp_forwarder::start(*config, context).await,
     }
 }

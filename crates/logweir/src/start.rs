@@ -81,11 +81,17 @@ impl Flags {
         }
         if self.ephemeral {
             let run = &mut settings.run;
-            for door in [&mut run.http, &mut run.grpc, &mut run.ingress] {
+            let doors = [
+                &mut run.http,
+                &mut run.grpc,
+                &mut run.ingress,
+                &mut run.dropsonde,
+            ];
+            for door in doors {
                 door.set_port(0);
             }
-            if let Some(udp) = &mut settings.agent.udp {
-                udp.set_port(0);
+            if let Some(legacy) = &mut settings.dropsonde.legacy {
+                legacy.listen.set_port(0);
             }
         }
     }
@@ -126,7 +132,7 @@ pub(crate) fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     ended.map_err(|error| refused(Role::Run, error))
 }
 
-/// `logweir agent`, `router`, `rlp` or `gateway`.
+/// `logweir agent`, `router` or another single role.
 pub(crate) fn role(flags: Flags) -> Result<ExitCode, Failure> {
     let (sources, loaded) = flags.read()?;
     let role = flags.role;
@@ -188,17 +194,23 @@ fn plan(
 fn role_config(role: Role, settings: &Settings) -> RoleConfig {
     let mut gateway = settings.gateway.clone();
     gateway.auth = settings.auth.clone();
+    let mut agent = settings.agent.clone();
+    agent.dropsonde = settings.dropsonde.clone();
+    let mut udp_forwarder = settings.udp_forwarder.clone();
+    udp_forwarder.dropsonde = settings.dropsonde.clone();
     match role {
-        Role::Agent => RoleConfig::Agent(Box::new(settings.agent.clone())),
+        Role::Agent => RoleConfig::Agent(Box::new(agent)),
         Role::Router => RoleConfig::Router(Box::new(settings.router.clone())),
         Role::Rlp => RoleConfig::Rlp(Box::new(settings.rlp.clone())),
         Role::Gateway => RoleConfig::Gateway(Box::new(gateway)),
+        Role::UdpForwarder => RoleConfig::UdpForwarder(Box::new(udp_forwarder)),
         Role::Run => RoleConfig::Run(Box::new(RunConfig {
             http: settings.run.http,
             https: settings.run.https.clone(),
             grpc: settings.run.grpc,
             ingress: settings.run.ingress,
-            agent: settings.agent.clone(),
+            dropsonde: settings.run.dropsonde,
+            agent,
             router: settings.router.clone(),
             rlp: settings.rlp.clone(),
             gateway,
@@ -243,6 +255,12 @@ fn with_certificates(role: Role, settings: &Settings, certs: &Path) -> Settings 
             fill(&mut settings.gateway.rlp_tls, &client);
             if let Some(door) = &mut settings.gateway.metrics {
                 fill(&mut door.tls, &server("reverselogproxy"));
+            }
+        }
+        Role::UdpForwarder => {
+            fill(&mut settings.udp_forwarder.tls, &client);
+            if let Some(door) = &mut settings.udp_forwarder.metrics {
+                fill(&mut door.tls, &server("metron"));
             }
         }
     }

@@ -9,7 +9,9 @@ mod messages;
 mod server_stream;
 mod status;
 
-pub use bodies::{message, prefix, request_body, stream_body};
+pub use bodies::{
+    framed_request_body, message, message_len, prefix, push_message, request_body, stream_body,
+};
 pub use messages::Messages;
 pub use server_stream::{ServerStream, server_stream};
 pub use status::{status_from_error, status_of, trailers};

@@ -5,10 +5,12 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use logweir_serve::{
     agent::AgentConfig,
     auth::AuthConfig,
+    dropsonde::DropsondeConfig,
     gateway::{GatewayConfig, HttpsFiles},
     rlp::RlpConfig,
     router::RouterConfig,
     settings::duration,
+    udp_forwarder::UdpForwarderConfig,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,6 +42,10 @@ pub(crate) struct Settings {
     pub(crate) rlp: RlpConfig,
     /// The gateway. `logweir run` takes its stream settings.
     pub(crate) gateway: GatewayConfig,
+    /// The UDP forwarder.
+    pub(crate) udp_forwarder: UdpForwarderConfig,
+    /// The UDP doors of the agent, the UDP forwarder and `logweir run`.
+    pub(crate) dropsonde: DropsondeConfig,
     /// Who may read over HTTP: at the gateway and at the front door of `logweir run`.
     pub(crate) auth: AuthConfig,
 }
@@ -57,6 +63,8 @@ pub(crate) struct RunSettings {
     pub(crate) grpc: SocketAddr,
     /// gRPC door of local producers, mutual TLS.
     pub(crate) ingress: SocketAddr,
+    /// UDP door of local producers of dropsonde (V1) envelopes.
+    pub(crate) dropsonde: SocketAddr,
 }
 
 impl Default for Settings {
@@ -71,6 +79,8 @@ impl Default for Settings {
             router: RouterConfig::default(),
             rlp: RlpConfig::default(),
             gateway: GatewayConfig::default(),
+            udp_forwarder: UdpForwarderConfig::default(),
+            dropsonde: DropsondeConfig::default(),
             auth: AuthConfig::default(),
         }
     }
@@ -83,6 +93,7 @@ impl Default for RunSettings {
             https: None,
             grpc: SocketAddr::from(([127, 0, 0, 1], 8082)),
             ingress: SocketAddr::from(([127, 0, 0, 1], 3458)),
+            dropsonde: SocketAddr::from(([127, 0, 0, 1], 3457)),
         }
     }
 }

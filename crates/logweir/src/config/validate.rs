@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, fs, net::SocketAddr, path::Path, time::Duration
 
 use logweir_serve::{
     auth::AuthConfig,
+    dropsonde::DropsondeConfig,
     settings::{GrpcLimits, QueueConfig, SelfMetricsConfig, TlsFiles},
 };
 
@@ -19,6 +20,8 @@ use crate::role::Role;
 const CHUNK: usize = 64 << 10;
 /// Larger messages than this would be read whole into memory for each stream.
 const LARGEST_MESSAGE: usize = 1 << 30;
+/// The kernel's own bound: it counts these bytes twice, in 31 bits.
+const LARGEST_RECEIVE_BUFFER: usize = (1 << 30) - 1;
 /// The TLS 1.2 suites that the peers know; TLS 1.3 suites are not configurable.
 pub(crate) const SUITES: [&str; 2] = [
     "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
@@ -37,6 +40,7 @@ pub(crate) fn check(role: Role, loaded: &Loaded, insecure: bool) -> Result<(), C
         Role::Router => found.router(settings),
         Role::Rlp => found.rlp(settings),
         Role::Gateway => found.gateway(settings),
+        Role::UdpForwarder => found.udp_forwarder(settings),
     }
     let doors = doors(role, settings);
     found.distinct(&doors);
@@ -66,6 +70,8 @@ enum Guard {
     Certificate,
     /// By `[auth]`.
     Auth,
+    /// By a secret that both sides know.
+    Secret,
     /// Not at all.
     Nothing,
 }
@@ -94,13 +100,25 @@ fn doors(role: Role, settings: &Settings) -> Vec<Door> {
         router,
         rlp,
         gateway,
+        udp_forwarder,
+        dropsonde,
         ..
     } = settings;
+    let legacy = dropsonde.legacy.as_ref();
+    if matches!(role, Role::Run | Role::Agent | Role::UdpForwarder) {
+        let guard = match legacy.is_some_and(|legacy| !legacy.secret.is_empty()) {
+            true => Guard::Secret,
+            false => Guard::Nothing,
+        };
+        let address = legacy.map(|legacy| legacy.listen);
+        add("dropsonde.legacy.listen", address, true, guard);
+    }
     match role {
         Role::Run => {
             add("run.http", Some(run.http), false, Guard::Auth);
             add("run.grpc", Some(run.grpc), false, Guard::Certificate);
             add("run.ingress", Some(run.ingress), false, Guard::Certificate);
+            add("run.dropsonde", Some(run.dropsonde), true, Guard::Nothing);
         }
         Role::Agent => {
             let metrics = agent.metrics.as_ref().map(|door| door.listen);
@@ -133,6 +151,14 @@ fn doors(role: Role, settings: &Settings) -> Vec<Door> {
             add("gateway.metrics.listen", metrics, false, Guard::Certificate);
             add("gateway.status", gateway.status, false, Guard::Certificate);
         }
+        Role::UdpForwarder => {
+            let own = udp_forwarder;
+            let metrics = own.metrics.as_ref().map(|door| door.listen);
+            add("udp_forwarder.listen", Some(own.listen), true, Guard::Nothing);
+            let key = "udp_forwarder.metrics.listen";
+            add(key, metrics, false, Guard::Certificate);
+            add("udp_forwarder.status", own.status, false, Guard::Certificate);
+        }
     }
     doors
 }
@@ -140,11 +166,12 @@ fn doors(role: Role, settings: &Settings) -> Vec<Door> {
 /// The key of a door that a role names in its errors.
 pub(crate) fn key_of_door(role: Role, door: &str) -> String {
     match (role, door) {
-        (Role::Run, "udp") => "agent.udp".into(),
+        (_, "legacy") => "dropsonde.legacy.listen".into(),
         (Role::Run, door) => format!("run.{door}"),
-        (role, "udp" | "status") => format!("{}.{door}", role.name()),
-        (role, "metrics") => format!("{}.metrics.listen", role.name()),
-        (role, _) => format!("{}.listen", role.name()),
+        (Role::UdpForwarder, "udp") => "udp_forwarder.listen".into(),
+        (role, "udp" | "status") => format!("{}.{door}", role.section()),
+        (role, "metrics") => format!("{}.metrics.listen", role.section()),
+        (role, _) => format!("{}.listen", role.section()),
     }
 }
 
@@ -179,6 +206,7 @@ impl Found {
         let router = &settings.router;
         self.queues("router", &router.queue, router.queues_total_bytes);
         self.at_least_one("agent.counters", settings.agent.counters);
+        self.dropsonde(&settings.dropsonde);
         self.at_least_one("rlp.max_streams", settings.rlp.max_streams);
         self.readers(settings);
         self.streams(settings);
@@ -199,6 +227,7 @@ impl Found {
         self.at_least_one("agent.counters", agent.counters);
         self.not_zero("agent.resolve_interval", agent.resolve_interval);
         self.not_zero("agent.stall_timeout", agent.stall_timeout);
+        self.dropsonde(&settings.dropsonde);
         if let Some(door) = &agent.metrics {
             self.tls("agent.metrics.tls", &door.tls);
         }
@@ -240,6 +269,25 @@ impl Found {
         }
         self.streams(settings);
         self.auth(&settings.auth);
+    }
+
+    fn udp_forwarder(&mut self, settings: &Settings) {
+        let own = &settings.udp_forwarder;
+        self.tls("udp_forwarder.tls", &own.tls);
+        self.suites("udp_forwarder.cipher_suites", &own.cipher_suites);
+        self.target("udp_forwarder.agent", &own.agent);
+        self.queue("udp_forwarder.queue", &own.queue);
+        self.not_zero("udp_forwarder.stall_timeout", own.stall_timeout);
+        if let Some(door) = &own.metrics {
+            self.tls("udp_forwarder.metrics.tls", &door.tls);
+        }
+        self.dropsonde(&settings.dropsonde);
+    }
+
+    fn dropsonde(&mut self, dropsonde: &DropsondeConfig) {
+        self.at_least_one("dropsonde.counters", dropsonde.counters);
+        let bytes = dropsonde.receive_buffer;
+        self.between("dropsonde.receive_buffer", bytes, 1, LARGEST_RECEIVE_BUFFER);
     }
 
     fn streams(&mut self, settings: &Settings) {

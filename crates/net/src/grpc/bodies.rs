@@ -6,9 +6,9 @@ use std::{
 };
 
 use bytes::{BufMut, Bytes, BytesMut};
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt};
 use http_body::Frame;
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, StreamBody};
 use tonic::Status;
 
 use super::{PREFIX, trailers};
@@ -29,10 +29,20 @@ pub fn prefix(len: usize) -> Bytes {
 
 /// Prefix and payload in one piece.
 pub fn message(payload: &[u8]) -> Bytes {
-    let mut framed = BytesMut::with_capacity(PREFIX + payload.len());
+    let mut framed = BytesMut::with_capacity(message_len(payload.len()));
+    push_message(&mut framed, payload);
+    framed.freeze()
+}
+
+/// Appends prefix and payload.
+pub fn push_message(framed: &mut BytesMut, payload: &[u8]) {
     framed.put_slice(&head(payload.len()));
     framed.put_slice(payload);
-    framed.freeze()
+}
+
+/// Bytes of a message with a payload of `len` bytes.
+pub const fn message_len(len: usize) -> usize {
+    PREFIX + len
 }
 
 fn head(len: usize) -> [u8; PREFIX] {
@@ -56,6 +66,15 @@ where
     S: Stream<Item = Result<Bytes, Status>> + Send + 'static,
 {
     Framed::new(source, End::Plain).boxed_unsync()
+}
+
+/// A request's body of what `source` yields, which is runs of whole messages with their
+/// prefixes, then half-close.
+pub fn framed_request_body<S>(source: S) -> Body
+where
+    S: Stream<Item = Bytes> + Send + 'static,
+{
+    StreamBody::new(source.map(|messages| Ok(Frame::data(messages)))).boxed_unsync()
 }
 
 /// How a body ends.

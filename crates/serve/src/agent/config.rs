@@ -9,7 +9,10 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::settings::{GrpcLimits, MetricsDoor, QueueConfig, TlsFiles, duration};
+use crate::{
+    dropsonde::DropsondeConfig,
+    settings::{GrpcLimits, MetricsDoor, QueueConfig, TlsFiles, duration},
+};
 
 /// The agent: takes envelopes from the processes of one machine, tags them, sums
 /// counters and spreads them over the routers.
@@ -27,6 +30,9 @@ pub struct AgentConfig {
     pub limits: GrpcLimits,
     /// UDP address for dropsonde; none when absent.
     pub udp: Option<SocketAddr>,
+    /// What the UDP doors do to datagrams: the section `[dropsonde]`.
+    #[serde(skip)]
+    pub dropsonde: DropsondeConfig,
     /// Tags that every envelope gets unless it has one of that name.
     pub tags: BTreeMap<String, String>,
     /// Discard log envelopes, keep metrics.
@@ -71,6 +77,7 @@ impl Default for AgentConfig {
             cipher_suites: Vec::new(),
             limits: GrpcLimits::default(),
             udp: None,
+            dropsonde: DropsondeConfig::default(),
             tags: BTreeMap::new(),
             drop_logs: false,
             routers: Vec::new(),

@@ -1,34 +1,28 @@
-//! The agent's connections to routers: their streams, and when they are replaced.
+//! An agent's connections to the next hop: their streams, and when they are replaced.
 
 use std::{
     future::poll_fn,
     net::SocketAddr,
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    task::{Context, Poll, ready},
     time::Duration,
 };
 
-use bytes::Bytes;
-use futures_util::Stream;
 use logweir_net::{
     backoff::Backoff,
-    body::Body,
     dial::{Dialer, H2},
-    grpc::{self, Messages},
+    grpc,
     resolve::{Resolver, Target},
     shutdown::Shutdown,
 };
-use logweir_proto::service;
 use logweir_route::{Cause, Loss, Subscription, Taken, Terms, notice};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status};
 
 use super::{
+    call::{Call, LaneStream, log_end, outcome, refusal},
     lanes::{Lanes, Load},
     spread::{Better, Spread},
 };
@@ -46,29 +40,32 @@ const AVOID: Duration = Duration::from_secs(60);
 /// A stream that ends sooner, with nothing carried, was refused.
 const REFUSED: Duration = Duration::from_secs(1);
 
-/// Most bytes of a router's answer, which is an empty message.
-const ANSWER_BYTES: usize = 4 << 10;
-
 /// What this agent loses is told further down this often.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// How routers are found, and when connections are replaced.
-pub(super) struct LinksOptions {
+pub(crate) struct LinksOptions {
+    /// The method that the streams call.
+    pub(crate) call: Call,
+    /// The role that the notices of a loss name.
+    pub(crate) hop: &'static str,
+    /// The role at the other end, for log lines.
+    pub(crate) next: &'static str,
     /// Routers that are preferred, then all others.
-    pub(super) tiers: [Vec<Target>; 2],
+    pub(crate) tiers: [Vec<Target>; 2],
     /// Connections, each with one stream.
-    pub(super) connections: usize,
+    pub(crate) connections: usize,
     /// How often a connection checks that its router still exists and carries no
     /// more than its share.
-    pub(super) resolve_interval: Duration,
+    pub(crate) resolve_interval: Duration,
     /// A connection that takes nothing for this long is replaced.
-    pub(super) stall_timeout: Duration,
+    pub(crate) stall_timeout: Duration,
     /// Batches after which a connection is replaced; 0 never.
-    pub(super) recycle_after: u64,
+    pub(crate) recycle_after: u64,
 }
 
 /// Everything that moves chunks from the agent's queue to routers.
-pub(super) struct Links {
+pub(crate) struct Links {
     spread: Spread,
     options: LinksOptions,
     lanes: Arc<Lanes>,
@@ -78,7 +75,7 @@ pub(super) struct Links {
 }
 
 impl Links {
-    pub(super) fn start(
+    pub(crate) fn start(
         dialer: Dialer,
         resolver: Resolver,
         mut options: LinksOptions,
@@ -112,12 +109,12 @@ impl Links {
     }
 
     /// Connections with an open stream.
-    pub(super) fn open(&self) -> usize {
+    pub(crate) fn open(&self) -> usize {
         self.lanes.open_count()
     }
 
     /// Envelopes and bytes that left the queue and wait for a connection.
-    pub(super) fn waiting(&self) -> (u64, u64) {
+    pub(crate) fn waiting(&self) -> (u64, u64) {
         self.lanes.waiting()
     }
 
@@ -132,7 +129,7 @@ impl Links {
             };
             if let Some(loss) = taken.loss {
                 told = Some(Instant::now());
-                self.lanes.put(notice_of(loss));
+                self.lanes.put(self.notice_of(loss));
             }
             if let Some(chunk) = taken.chunk {
                 self.lanes.put(Load { chunk, tells: None });
@@ -159,6 +156,21 @@ impl Links {
             }
         }
         take(true).await
+    }
+
+    fn notice_of(&self, loss: Box<Loss>) -> Load {
+        let chunk = notice::chunk(&loss, notice::Form::Log, self.options.hop, unix_nanos());
+        let tells = Some(loss);
+        Load { chunk, tells }
+    }
+
+    fn log_open(&self, address: SocketAddr) {
+        // The peer's words: operators look for them.
+        let peer = match self.options.next {
+            "router" => "doppler",
+            next => next,
+        };
+        tracing::info!("successfully established a stream to {peer} {address}");
     }
 
     /// The deadline has passed: counts what did not leave.
@@ -191,15 +203,14 @@ impl Links {
             match connection {
                 Some(Ok(connection)) => {
                     let address = connection.addr();
-                    // The peer's words: operators look for them.
-                    tracing::info!("successfully established a stream to doppler {address}");
+                    self.log_open(address);
                     let end = self.stream(lane, &connection).await;
                     if end.carried {
                         wait.reset();
                     }
                     next = end.next;
                 }
-                Some(Err(error)) => tracing::debug!("no connection to a router: {error}"),
+                Some(Err(error)) => tracing::debug!("no connection to a {}: {error}", self.options.next),
                 None => return,
             }
             if next.is_none() {
@@ -222,11 +233,8 @@ impl Links {
             epoch: self.lanes.open(lane),
             sent: Arc::clone(&sent),
         };
-        let request = grpc::request(
-            service::BATCH_SENDER,
-            connection.authority(),
-            grpc::request_body(source),
-        );
+        let call = self.options.call;
+        let request = grpc::request(call.path(), connection.authority(), call.body(source));
         let mut outcome = std::pin::pin!(outcome(connection, request));
         let mut check = tokio::time::interval(Duration::from_millis(500));
         let mut better = Box::pin(self.look(lane, address));
@@ -236,12 +244,12 @@ impl Links {
         let outcome = loop {
             tokio::select! {
                 outcome = &mut outcome => {
-                    log_end(address, &outcome);
+                    log_end(self.options.next, address, &outcome);
                     break Some(outcome);
                 }
                 _ = check.tick() => {
                     if self.lanes.stalled(lane, self.options.stall_timeout) {
-                        tracing::warn!("the router {address} takes nothing, moving on");
+                        tracing::warn!("the {} {address} takes nothing, moving on", self.options.next);
                         self.spread.avoid(address, AVOID);
                         break None;
                     }
@@ -263,11 +271,11 @@ impl Links {
                             continue;
                         }
                         Better::Leave => {
-                            tracing::info!("the router {address} has left the list, moving on");
+                            tracing::info!("the {} {address} has left the list, moving on", self.options.next);
                         }
                         Better::Move(connection) => {
                             let to = connection.addr();
-                            tracing::info!("moving a stream from the router {address} to {to}");
+                            tracing::info!("moving a stream from the {} {address} to {to}", self.options.next);
                             next = Some(connection);
                         }
                     }
@@ -305,60 +313,10 @@ impl Links {
     }
 }
 
-fn notice_of(loss: Box<Loss>) -> Load {
-    let chunk = notice::chunk(&loss, notice::Form::Log, "agent", unix_nanos());
-    let tells = Some(loss);
-    Load { chunk, tells }
-}
-
 /// How a stream ended.
 struct Ended {
     /// It carried at least one batch.
     carried: bool,
     /// The connection that the lane goes on with.
     next: Option<H2>,
-}
-
-/// How the router ends the stream. A header that comes early is no end.
-async fn outcome(connection: &H2, request: http::Request<Body>) -> Result<(), Status> {
-    let answer = connection.send(request).await;
-    let answer = answer.map_err(|error| grpc::status_from_error(&error))?;
-    let mut messages = Messages::of_response(answer, ANSWER_BYTES);
-    while messages.next().await?.is_some() {}
-    Ok(())
-}
-
-/// Whether the router will not have this stream, rather than being on its way out.
-fn refusal(outcome: Result<(), Status>) -> bool {
-    outcome.is_err_and(|status| !matches!(status.code(), Code::Unavailable | Code::Cancelled))
-}
-
-fn log_end(address: SocketAddr, outcome: &Result<(), Status>) {
-    match outcome {
-        Ok(()) => tracing::debug!("the router {address} ended the stream"),
-        Err(status) => {
-            let reason = status.message();
-            tracing::info!("the router {address} ended the stream: {reason}");
-        }
-    }
-}
-
-/// The batches of one lane as the body of its stream.
-struct LaneStream {
-    lanes: Arc<Lanes>,
-    lane: usize,
-    epoch: u64,
-    sent: Arc<AtomicU64>,
-}
-
-impl Stream for LaneStream {
-    type Item = Result<Bytes, Status>;
-
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let load = ready!(self.lanes.poll_take(self.lane, self.epoch, context));
-        Poll::Ready(load.map(|load| {
-            self.sent.fetch_add(1, Ordering::Relaxed);
-            Ok(load.chunk.frames)
-        }))
-    }
 }

@@ -1,17 +1,18 @@
 //! The agent of one machine: tags, sums and spreads envelopes over the routers.
 
+mod call;
 mod config;
 mod lanes;
 mod links;
 mod pipeline;
 mod spread;
-mod udp;
+mod v1;
 
 use std::sync::Arc;
 
 use logweir_net::{resolve::Resolver, tls::Alpn};
 use logweir_proto::edit::DefaultTags;
-use logweir_route::{Exchange, SubscribeRequest};
+use logweir_route::{Exchange, QueueStats, SubscribeRequest};
 
 pub use config::AgentConfig;
 pub use pipeline::{Onward, Pipeline, Rules};
@@ -24,7 +25,9 @@ use crate::{
     metrics::{AgentFigures, HopFigures, Registry},
     router::{end_with, exchange_limits},
 };
-use links::{Links, LinksOptions};
+pub(crate) use call::Call;
+pub(crate) use links::{Links, LinksOptions};
+pub(crate) use v1::collect as collect_datagrams;
 
 /// Starts an agent. Its doors are bound when this returns: `grpc`, and `udp`,
 /// `metrics` and `status` where the settings ask for them.
@@ -51,16 +54,7 @@ pub async fn start(config: AgentConfig, context: &ServeContext) -> Result<Starte
     let links = Links::start(
         doors::dialer(&client, &config.router_name),
         Resolver::new(),
-        LinksOptions {
-            tiers: [
-                doors::targets("agent.preferred_routers", &config.preferred_routers)?,
-                doors::targets("agent.routers", &config.routers)?,
-            ],
-            connections: config.connections,
-            resolve_interval: config.resolve_interval,
-            stall_timeout: config.stall_timeout,
-            recycle_after: config.recycle_after,
-        },
+        links_options(&config)?,
         queue,
         &context.shutdown,
     );
@@ -87,9 +81,7 @@ pub async fn start(config: AgentConfig, context: &ServeContext) -> Result<Starte
         &mut started,
     )
     .await?;
-    if let Some(address) = config.udp {
-        udp::start(address, &exchange, context, &mut started).await?;
-    }
+    v1::start(&config, &client, &registry, context, &mut started)?;
     let at = doors::GrpcDoor {
         name: "grpc",
         address: config.listen,
@@ -100,6 +92,34 @@ pub async fn start(config: AgentConfig, context: &ServeContext) -> Result<Starte
     end_with(&exchange, &producers, context);
     part.ready();
     Ok(started)
+}
+
+/// How an agent's connections to routers behave, those for V2 at first.
+fn links_options(config: &AgentConfig) -> Result<LinksOptions, StartError> {
+    Ok(LinksOptions {
+        call: Call::BatchSender,
+        hop: "agent",
+        next: "router",
+        tiers: [
+            doors::targets("agent.preferred_routers", &config.preferred_routers)?,
+            doors::targets("agent.routers", &config.routers)?,
+        ],
+        connections: config.connections,
+        resolve_interval: config.resolve_interval,
+        stall_timeout: config.stall_timeout,
+        recycle_after: config.recycle_after,
+    })
+}
+
+/// The balance of an agent's queue, with what waits in its connections' lanes: that has
+/// left the queue, not the agent. `waiting` has to be asked for first: all of it has been
+/// taken by the time of the balance.
+fn with_waiting(mut queues: QueueStats, (envelopes, bytes): (u64, u64)) -> QueueStats {
+    let envelopes = envelopes.min(queues.taken);
+    queues.taken -= envelopes;
+    queues.queued += envelopes;
+    queues.queued_bytes += bytes;
+    queues
 }
 
 /// The rules of an agent, whose tags follow the settings while the process runs.
@@ -129,15 +149,9 @@ fn collect(registry: &Registry, exchange: &Arc<Exchange>, rules: &Arc<Rules>, li
     let (exchange, rules, links) = (Arc::clone(exchange), Arc::clone(rules), Arc::clone(links));
     let average = pipeline::Average::default();
     registry.collect(move |snapshot| {
-        // What waits in a connection's lane has left the queue, not the agent. Asked
-        // for first: all of that has been taken by the time of the balance.
-        let (waiting, waiting_bytes) = links.waiting();
+        let waiting = links.waiting();
         let stats = exchange.stats();
-        let mut queues = stats.queues;
-        let waiting = waiting.min(queues.taken);
-        queues.taken -= waiting;
-        queues.queued += waiting;
-        queues.queued_bytes += waiting_bytes;
+        let queues = with_waiting(stats.queues, waiting);
         AgentFigures {
             ingress: stats.ingress.ingress,
             egress: queues.taken,

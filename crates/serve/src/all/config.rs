@@ -23,6 +23,8 @@ pub struct RunConfig {
     /// gRPC door of local producers: Ingress with the agent's tags and counter
     /// totals, mutual TLS by `agent.tls`, limits by `agent.limits`.
     pub ingress: SocketAddr,
+    /// UDP door of local producers of V1 envelopes; what it does is in `agent.dropsonde`.
+    pub dropsonde: SocketAddr,
     /// Tags, counters and limits of local ingress.
     pub agent: AgentConfig,
     /// Queues of subscribers.

@@ -10,9 +10,10 @@ use logweir_route::Exchange;
 pub use config::RunConfig;
 
 use crate::{
-    agent::{self, Onward, Pipeline},
+    agent::{self, Pipeline},
     context::{ServeContext, StartError, Started},
     doors,
+    dropsonde::{self, Onward},
     front::{AccessLog, Front, MetricsAccess, Readiness, StatusPages},
     gateway::{self, Gateway},
     grpc::{Door, Ingress, Readers, ReadersOptions, Sink, Upstream},
@@ -22,8 +23,8 @@ use crate::{
     self_metrics::{self, Identity},
 };
 
-/// Starts everything. The doors are bound when this returns: `http`, `grpc` and
-/// `ingress`.
+/// Starts everything. The doors are bound when this returns: `http`, `grpc`,
+/// `ingress` and `dropsonde`.
 ///
 /// # Errors
 /// A certificate that cannot be loaded, an address that cannot be bound, or an open
@@ -60,7 +61,7 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
 
     let publishing = router::publishing(&exchange, message_bytes, context);
     let tagging = tagging(&config, &exchange, context);
-    let producers = [publishing.streams(), tagging.streams()];
+    let mut producers = vec![publishing.streams(), tagging.streams()];
     let door = Door::new(Some(publishing), Some(Arc::clone(&readers)));
     let limits = &config.router.limits;
     let at = doors::GrpcDoor {
@@ -80,6 +81,15 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
         limits,
     };
     doors::grpc(at, door, &registry, context, &mut started).await?;
+
+    let plan = dropsonde::Plan {
+        dropsonde: ("dropsonde", Some(config.dropsonde)),
+        config: &config.agent.dropsonde,
+        totals: true,
+        exchange: &exchange,
+    };
+    let onward = || Onward::Exchange(exchange.publisher());
+    let datagrams = dropsonde::open(&plan, onward, &registry, context, &mut started)?;
 
     let front_metrics = Registry::new();
     let https = config.https.as_ref().map(|files| gateway::Https {
@@ -135,6 +145,7 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
         origin: "loggregator.rlp",
     };
     self_metrics::publish(&config.rlp.self_metrics, &proxy, rlp, &exchange, context);
+    producers.extend(datagrams.producers);
     end_with(&exchange, &producers, context);
     part.ready();
     Ok(started)
@@ -145,7 +156,7 @@ fn tagging(config: &RunConfig, exchange: &Arc<Exchange>, context: &ServeContext)
     let rules = agent::rules(&config.agent, context);
     let exchange = Arc::clone(exchange);
     let open = move || {
-        let onward = Onward::Exchange(exchange.publisher());
+        let onward = agent::Onward::Exchange(exchange.publisher());
         let pipeline = Pipeline::new(Arc::clone(&rules), Arc::clone(&exchange), onward);
         Box::new(pipeline) as Box<dyn Sink>
     };

@@ -5,12 +5,14 @@
 //! global. Names are specified in `docs/metrics.md`. The peers' names carry no
 //! `_total` suffix, which OpenMetrics encoders insist on; hence our own text.
 
+mod datagrams;
 mod exposition;
 mod pulse;
 mod registry;
 mod roles;
 mod snapshot;
 
+pub use datagrams::DatagramFigures;
 pub use exposition::{CONTENT_TYPE, text};
 pub use pulse::Pulse;
 pub use registry::{Counter, Gauge, Registry};
