@@ -7,12 +7,13 @@ use clap::ValueEnum;
 
 use crate::{
     capacity,
+    ends::{Intake, Outlet, Way},
     fleet::Implementation,
     identity::Identities,
     producer::Pace,
     reader::Wish,
     report::Row,
-    rig::{Audience, Rig, Way},
+    rig::{Audience, Rig, difference},
     status,
 };
 
@@ -40,6 +41,14 @@ pub(crate) enum Case {
     Overload,
     /// One reader that takes a quarter of what is sent, another that takes all.
     Slow,
+    /// Dropsonde logs of 1 KiB over UDP (at most 50,000/s): agent, router, one firehose
+    /// reader at the router; what the kernel lost is told apart.
+    Udp,
+    /// V2 ingress (at most 50,000/s), router, traffic controller, one firehose over a
+    /// WebSocket.
+    Websocket,
+    /// The same beside 100 streams of apps that never log.
+    Idle,
 }
 
 /// How long and how hard.
@@ -52,21 +61,32 @@ pub(crate) struct Effort {
 }
 
 const ROUTER: Way = Way {
-    agent: false,
-    rlp: false,
+    intake: Intake::Router,
+    outlet: Outlet::Router,
 };
 const RLP: Way = Way {
-    agent: false,
-    rlp: true,
+    intake: Intake::Router,
+    outlet: Outlet::Rlp,
 };
 const AGENT: Way = Way {
-    agent: true,
-    rlp: false,
+    intake: Intake::Agent,
+    outlet: Outlet::Router,
+};
+const UDP: Way = Way {
+    intake: Intake::Udp,
+    outlet: Outlet::Router,
+};
+const WEBSOCKET: Way = Way {
+    intake: Intake::Router,
+    outlet: Outlet::WebSocket,
 };
 const CHAIN: Way = Way {
-    agent: true,
-    rlp: true,
+    intake: Intake::Agent,
+    outlet: Outlet::Rlp,
 };
+
+/// Envelopes a second at most in the V1 cases.
+const V1_RATE: f64 = 50_000.0;
 
 impl Case {
     /// Runs the case once for one implementation.
@@ -122,6 +142,17 @@ impl Case {
             ],
             Case::Overload => bench.overload().await?,
             Case::Slow => vec![bench.slow().await?],
+            Case::Udp => vec![bench.v1("udp, agent, router", UDP, firehoses(1)).await?],
+            Case::Websocket => vec![
+                bench
+                    .v1("router, websocket", WEBSOCKET, firehoses(1))
+                    .await?,
+            ],
+            Case::Idle => vec![
+                bench
+                    .v1("router, websocket, 100 idle", WEBSOCKET, idle(100))
+                    .await?,
+            ],
         })
     }
 }
@@ -176,6 +207,15 @@ impl Bench<'_> {
         Ok(self.label(row, name))
     }
 
+    /// The cost at the rate asked for, or at what the V1 goals are stated for.
+    async fn v1(&self, name: &str, way: Way, audience: Audience) -> Result<Row> {
+        let rate = self.effort.rate.min(V1_RATE);
+        let mut rig = self.open(way, &audience, rate, 1).await?;
+        let mut row = rig.load(Pace::Batches(rate), self.effort.window).await?;
+        row.latency_ms = rig.close().await?;
+        Ok(self.label(row, name))
+    }
+
     async fn latency(&self, name: &str, way: Way, rate: f64) -> Result<Row> {
         let mut rig = self.open(way, &firehoses(1), rate, 1).await?;
         let mut row = rig.load(Pace::Evenly(rate), self.effort.window).await?;
@@ -217,7 +257,7 @@ impl Bench<'_> {
         };
         let audience = Audience {
             wishes: vec![slow],
-            shared: false,
+            ..Audience::default()
         };
         let mut rig = self.open(RLP, &audience, self.effort.rate, 1).await?;
         let counted = status::dropped(rig.status_ports()).await;
@@ -230,25 +270,27 @@ impl Bench<'_> {
     }
 }
 
-fn difference(before: Option<u64>, after: Option<u64>) -> Option<u64> {
-    after?.checked_sub(before?)
-}
-
 fn firehoses(count: usize) -> Audience {
     Audience {
         wishes: vec![Wish::firehose(); count],
-        shared: false,
+        ..Audience::default()
+    }
+}
+
+fn idle(count: usize) -> Audience {
+    // Numbers that no source of the load has.
+    let quiet = |number| Wish::of(app(1_000_000 + number));
+    Audience {
+        idle: (0..count).map(quiet).collect(),
+        ..firehoses(1)
     }
 }
 
 fn apps() -> Audience {
-    let wish = |app| Wish {
-        source: Some(app),
-        ..Wish::firehose()
-    };
     Audience {
-        wishes: (0..1000).map(app).map(wish).collect(),
+        wishes: (0..1000).map(app).map(Wish::of).collect(),
         shared: true,
+        ..Audience::default()
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) struct Implementation {
 }
 
 /// Names that tell a binary which role to play.
-const NAMES: [&str; 3] = ["doppler", "rlp", "loggregator-agent"];
+const NAMES: [&str; 4] = ["doppler", "rlp", "loggregator-agent", "trafficcontroller"];
 
 impl Implementation {
     /// Our binary, under each name by a symbolic link.
@@ -37,10 +37,11 @@ impl Implementation {
 
     /// Another implementation's binaries in `directory`.
     pub(crate) fn peer(directory: &Path) -> Result<Self> {
-        for name in NAMES {
-            let path = directory.join(name);
-            anyhow::ensure!(path.is_file(), "{} is missing", path.display());
-        }
+        anyhow::ensure!(
+            directory.is_dir(),
+            "{} is no directory",
+            directory.display()
+        );
         Ok(Self {
             name: "peer".into(),
             directory: directory.to_owned(),
@@ -48,8 +49,10 @@ impl Implementation {
         })
     }
 
-    fn program(&self, name: &str) -> PathBuf {
-        self.directory.join(name)
+    fn program(&self, name: &str) -> Result<PathBuf> {
+        let path = self.directory.join(name);
+        anyhow::ensure!(path.is_file(), "{} is missing", path.display());
+        Ok(path)
     }
 
     /// Starts a router.
@@ -72,7 +75,7 @@ impl Implementation {
             ("ROUTER_METRIC_BATCH_INTERVAL_MILLISECONDS", "5000".into()),
             ("ROUTER_METRIC_SOURCE_ID", String::new()),
         ]);
-        Process::start("router", &self.program("doppler"), env, &["grpc", "pprof"]).await
+        Process::start("router", &self.program("doppler")?, env, &["grpc", "pprof"]).await
     }
 
     /// Starts a reverse log proxy over the router at `router`.
@@ -94,11 +97,12 @@ impl Implementation {
             ("RLP_PPROF_PORT", "0".into()),
             ("USE_RFC339", "false".into()),
         ]);
-        Process::start("rlp", &self.program("rlp"), env, &["grpc", "pprof"]).await
+        Process::start("rlp", &self.program("rlp")?, env, &["grpc", "pprof"]).await
     }
 
-    /// Starts an agent that sends to the router at `router`.
-    pub(crate) async fn agent(&self, ids: &Identities, router: u16) -> Result<Process> {
+    /// Starts an agent that sends to the router at `router`; its third door is UDP, if it
+    /// shall have one.
+    pub(crate) async fn agent(&self, ids: &Identities, router: u16, udp: bool) -> Result<Process> {
         let mut env = ids.role(
             "metron",
             "AGENT_CERT_FILE",
@@ -123,7 +127,7 @@ impl Implementation {
                 "AGENT_TAGS",
                 "deployment:cf,job:diego-cell,index:42,ip:10.0.16.9".into(),
             ),
-            ("AGENT_DISABLE_UDP", "true".into()),
+            ("AGENT_DISABLE_UDP", (!udp).to_string()),
             ("AGENT_INCOMING_UDP_PORT", "0".into()),
             ("LOGS_DISABLED", "false".into()),
             ("AGENT_METRIC_BATCH_INTERVAL_MILLISECONDS", "60000".into()),
@@ -137,9 +141,67 @@ impl Implementation {
         ]);
         Process::start(
             "agent",
-            &self.program("loggregator-agent"),
+            &self.program("loggregator-agent")?,
             env,
-            &["grpc", "metrics"],
+            if udp {
+                &["grpc", "metrics", "udp"]
+            } else {
+                &["grpc", "metrics"]
+            },
+        )
+        .await
+    }
+
+    /// Starts a traffic controller over the router at `router`, which asks nobody who may
+    /// read.
+    pub(crate) async fn traffic_controller(
+        &self,
+        ids: &Identities,
+        router: u16,
+    ) -> Result<Process> {
+        let role = "trafficcontroller";
+        let mut env = ids.role(
+            role,
+            "ROUTER_CERT_FILE",
+            "ROUTER_KEY_FILE",
+            "ROUTER_CA_FILE",
+        );
+        env.extend(ids.role(role, "CC_CERT_FILE", "CC_KEY_FILE", "CC_CA_FILE"));
+        env.extend(ids.role(
+            role,
+            "TRAFFIC_CONTROLLER_OUTGOING_CERT_FILE",
+            "TRAFFIC_CONTROLLER_OUTGOING_KEY_FILE",
+            "TRAFFIC_CONTROLLER_UAA_CA_CERT",
+        ));
+        env.extend([
+            ("ROUTER_ADDRS", format!("127.0.0.1:{router}")),
+            ("TRAFFIC_CONTROLLER_IP", "127.0.0.1".into()),
+            (
+                "TRAFFIC_CONTROLLER_API_HOST",
+                "https://127.0.0.1:65530".into(),
+            ),
+            (
+                "TRAFFIC_CONTROLLER_UAA_HOST",
+                "https://127.0.0.1:65531".into(),
+            ),
+            ("TRAFFIC_CONTROLLER_UAA_CLIENT", "doppler".into()),
+            ("TRAFFIC_CONTROLLER_UAA_CLIENT_SECRET", "secret".into()),
+            ("TRAFFIC_CONTROLLER_SYSTEM_DOMAIN", "bench.example".into()),
+            ("TRAFFIC_CONTROLLER_SKIP_CERT_VERIFY", "false".into()),
+            ("TRAFFIC_CONTROLLER_DISABLE_ACCESS_CONTROL", "true".into()),
+            ("TRAFFIC_CONTROLLER_OUTGOING_DROPSONDE_PORT", "0".into()),
+            ("TRAFFIC_CONTROLLER_SECURITY_EVENT_LOG", String::new()),
+            ("TRAFFIC_CONTROLLER_PPROF_PORT", "0".into()),
+            ("TRAFFIC_CONTROLLER_METRIC_EMITTER_INTERVAL", "1m".into()),
+            ("CC_SERVER_NAME", "cloud-controller".into()),
+            ("AGENT_GRPC_ADDRESS", "127.0.0.1:0".into()),
+            ("USE_RFC339", "false".into()),
+        ]);
+        Process::start(
+            "traffic controller",
+            &self.program("trafficcontroller")?,
+            env,
+            &["ws", "pprof"],
         )
         .await
     }

@@ -10,7 +10,13 @@ use rcgen::{
 use tempfile::TempDir;
 
 /// The names that callers verify, and the bench itself.
-const ROLES: [&str; 4] = ["doppler", "reverselogproxy", "metron", CLIENT];
+const ROLES: [&str; 5] = [
+    "doppler",
+    "reverselogproxy",
+    "trafficcontroller",
+    "metron",
+    CLIENT,
+];
 /// The identity of producers and readers.
 const CLIENT: &str = "client";
 

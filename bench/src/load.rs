@@ -13,7 +13,7 @@ pub(crate) const BATCH: usize = 100;
 /// Length of a gRPC message prefix.
 const PREFIX: usize = 5;
 /// Starts a payload of the load, so that notices and other envelopes are told apart.
-const MAGIC: [u8; 7] = *b"\0lwload";
+pub(crate) const MAGIC: [u8; 7] = *b"\0lwload";
 /// Bytes of a log payload.
 const PAYLOAD: usize = 256;
 /// Number of the stream that only opens the way before a measurement.
@@ -61,13 +61,8 @@ impl Page {
 
     /// See [`Template::message`].
     fn message(&mut self, count: usize, now: u64, number: u64) -> Bytes {
-        let mut time = [0; 9];
-        for (index, byte) in time.iter_mut().enumerate() {
-            let more = if index < 8 { 0x80 } else { 0 };
-            *byte = low7(now >> (7 * index)) | more;
-        }
         for (spot, number) in self.spots.iter().take(count).zip(number..) {
-            self.bytes[spot.time..spot.time + 9].copy_from_slice(&time);
+            patch_time(&mut self.bytes[spot.time..spot.time + 9], now);
             self.bytes[spot.number..spot.number + 8].copy_from_slice(&number.to_le_bytes());
         }
         let end = self.spots[count.clamp(1, BATCH) - 1].end;
@@ -110,6 +105,14 @@ impl Template {
     }
 }
 
+/// Writes a time (Unix nanoseconds) as the varint of nine bytes that it is.
+pub(crate) fn patch_time(bytes: &mut [u8], now: u64) {
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        let more = if index < 8 { 0x80 } else { 0 };
+        *byte = low7(now >> (7 * index)) | more;
+    }
+}
+
 fn low7(value: u64) -> u8 {
     value.to_le_bytes()[0] & 0x7F
 }
@@ -122,7 +125,8 @@ fn time_field() -> Vec<u8> {
     .encode_to_vec()
 }
 
-fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
+/// Where `needle` begins.
+pub(crate) fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
     hay.windows(needle.len())
         .position(|window| window == needle)
 }
@@ -172,14 +176,20 @@ pub(crate) struct Mark {
 
 /// Reads the mark of an envelope; none if it is not of the load.
 pub(crate) fn mark(envelope: &[u8]) -> Option<Mark> {
+    // Field 1, the time, and field 4, the log.
+    marked(envelope, 0x08, 0x22)
+}
+
+/// The same with the keys of the fields that hold the time and the log, whose first field
+/// is the payload.
+pub(crate) fn marked(envelope: &[u8], time_key: u64, log_key: u64) -> Option<Mark> {
     let mut rest = envelope;
     let mut time = 0;
     let mut payload = None;
     while !rest.is_empty() {
         match varint(&mut rest)? {
-            0x08 => time = varint(&mut rest)?,
-            // Field 4, the log; its field 1 is the payload.
-            0x22 => {
+            key if key == time_key => time = varint(&mut rest)?,
+            key if key == log_key => {
                 let mut log = delimited(&mut rest)?;
                 if varint(&mut log)? == 0x0A {
                     payload = Some(delimited(&mut log)?);

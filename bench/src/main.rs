@@ -15,8 +15,11 @@ use clap::{Parser, ValueEnum};
 mod capacity;
 mod case;
 mod clock;
+mod datagram;
+mod ends;
 mod fleet;
 mod identity;
+mod kernel;
 mod link;
 mod load;
 mod process;
@@ -27,6 +30,7 @@ mod rig;
 mod status;
 mod tally;
 mod usage;
+mod websocket;
 
 use case::{Case, Effort};
 use fleet::Implementation;
@@ -41,8 +45,8 @@ use identity::Identities;
 struct Args {
     /// What to measure; everything when none is named.
     cases: Vec<Case>,
-    /// Directory with another implementation's `doppler`, `rlp` and `loggregator-agent`,
-    /// measured in turn with ours.
+    /// Directory with another implementation's `doppler`, `rlp`, `loggregator-agent` and
+    /// `trafficcontroller` (those that the cases need), measured in turn with ours.
     #[arg(long, value_name = "DIR")]
     peer_dir: Option<PathBuf>,
     /// Measure the peer alone.

@@ -1,8 +1,9 @@
-//! Producers: each a `BatchSender` stream whose request body makes its messages when
+//! Producers: each a sender of datagrams, or a `BatchSender` stream whose request body makes its messages when
 //! they are due, so that nothing waits in a queue of ours and flow control shows as
 //! lateness.
 
 use std::{
+    net::SocketAddr,
     pin::Pin,
     sync::{
         Arc,
@@ -25,6 +26,7 @@ use tokio::{
 
 use crate::{
     clock::Clock,
+    datagram::{self, Datagrams},
     load::{BATCH, Template},
 };
 
@@ -51,6 +53,16 @@ impl Gauge {
     /// Envelopes handed to the transport.
     pub(crate) fn sent(&self) -> u64 {
         self.sent.load(Relaxed)
+    }
+
+    /// So many more.
+    pub(crate) fn add(&self, count: u64) {
+        self.sent.fetch_add(count, Relaxed);
+    }
+
+    /// Whether there shall be no more.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.load(Relaxed)
     }
 
     /// No more after this.
@@ -85,6 +97,24 @@ impl Producer {
             // The answer comes when the stream ends; peers then answer with an error
             // that means nothing (spec: "Ending a client stream").
             let _ = h2.send(request).await;
+        });
+        Self { gauge, task }
+    }
+
+    /// Sends datagrams to `to` on a thread of its own, each as soon as it is due.
+    pub(crate) fn datagrams(
+        to: SocketAddr,
+        datagrams: Datagrams,
+        rate: f64,
+        clock: Clock,
+        limit: u64,
+    ) -> Self {
+        let gauge = Arc::new(Gauge::default());
+        let sender = gauge.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            if let Err(error) = datagram::send(to, datagrams, rate, clock, limit, &sender) {
+                eprintln!("no datagrams: {error}");
+            }
         });
         Self { gauge, task }
     }
@@ -147,16 +177,14 @@ impl http_body::Body for Schedule {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         loop {
             let sent = self.gauge.sent();
-            if self.gauge.stop.load(Relaxed) || sent >= self.limit {
+            if self.gauge.is_stopped() || sent >= self.limit {
                 return Poll::Ready(None);
             }
             let count = self.due(sent);
             if count > 0 {
                 let now = self.clock.now();
                 let message = self.template.message(count, now, sent);
-                self.gauge
-                    .sent
-                    .fetch_add(u64::try_from(count).unwrap_or_default(), Relaxed);
+                self.gauge.add(u64::try_from(count).unwrap_or_default());
                 return Poll::Ready(Some(Ok(Frame::data(message))));
             }
             let tick = self.tick.get_or_insert_with(|| {

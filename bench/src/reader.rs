@@ -1,4 +1,4 @@
-//! Readers: each a `BatchedReceiver` stream, counted as it is read.
+//! Readers: each a WebSocket or a `BatchedReceiver` stream, counted as it is read.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,7 +15,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{clock::Clock, load, producer::whole, tally::Tally};
+use crate::{
+    clock::Clock,
+    load,
+    producer::whole,
+    tally::Tally,
+    websocket::{self, Socket},
+};
 
 /// Largest message that a reader takes, as the peers' own readers.
 const LIMIT: usize = 10 << 20;
@@ -41,6 +47,14 @@ impl Wish {
             source: None,
             preferred_tags: true,
             pace: None,
+        }
+    }
+
+    /// One source, as fast as it comes.
+    pub(crate) fn of(source: String) -> Self {
+        Self {
+            source: Some(source),
+            ..Self::firehose()
         }
     }
 
@@ -80,6 +94,22 @@ impl Reader {
             let mut late = Tally::histogram()?;
             let outcome = tokio::select! {
                 outcome = read(h2, &wish, &tally, clock, &mut late) => outcome,
+                () = stopped.cancelled() => Ok(()),
+            };
+            tally.merge(&late);
+            outcome
+        });
+        Self { stop, task }
+    }
+
+    /// Reads a WebSocket of a traffic controller; what arrives goes into `tally`.
+    pub(crate) fn websocket(socket: Socket, tally: Arc<Tally>, clock: Clock) -> Self {
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let task = tokio::spawn(async move {
+            let mut late = Tally::histogram()?;
+            let outcome = tokio::select! {
+                outcome = websocket::read(socket, &tally, clock, &mut late) => outcome,
                 () = stopped.cancelled() => Ok(()),
             };
             tally.merge(&late);

@@ -36,6 +36,9 @@ pub(crate) struct Row {
     /// Envelopes that the processes' metrics pages count as lost, where they have them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) counted: Option<u64>,
+    /// Datagrams of those lost that the kernel dropped before the process could read them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) kernel: Option<u64>,
     /// Processor seconds per million envelopes sent, by process; `bench` is the
     /// producer and the readers together.
     pub(crate) cpu_s_per_million: BTreeMap<&'static str, f64>,
@@ -126,6 +129,7 @@ fn combine(rows: &[&Row]) -> Row {
         others: worst(|r| r.others),
         told: worst(|r| r.told),
         counted: rows.iter().filter_map(|r| r.counted).max(),
+        kernel: rows.iter().filter_map(|r| r.kernel).max(),
         cpu_s_per_million: cpu,
         memory,
         latency_ms: latency(0).map(|p50| {
@@ -165,7 +169,10 @@ pub(crate) fn table(rows: &[Row]) -> String {
             .collect::<Vec<_>>();
         let lost = match row.counted {
             Some(counted) => format!("{} (told {}, counted {counted})", row.lost, row.told),
-            None => row.lost.to_string(),
+            None => match row.kernel {
+                Some(kernel) => format!("{} (kernel {kernel})", row.lost),
+                None => row.lost.to_string(),
+            },
         };
         lines.push(vec![
             row.case.clone(),

@@ -1,23 +1,18 @@
 //! One topology under load: the processes, the readers at its end and the producers
 //! at its start.
 
-use std::{
-    collections::BTreeMap,
-    net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::{Result, ensure};
-use logweir_net::dial::{Dialer, H2};
 use tokio::time::{Instant, sleep};
 
 use crate::{
     clock::Clock,
+    ends::{Entry, Exit, Intake, Outlet, PRODUCERS, Way},
     fleet::Implementation,
     identity::Identities,
-    link,
-    load::{PRIMING, Template},
+    kernel,
+    load::PRIMING,
     process::Process,
     producer::{Pace, Producer, whole},
     reader::{Reader, Wish},
@@ -26,10 +21,6 @@ use crate::{
     usage,
 };
 
-/// Producers of a load, each on a connection of its own.
-pub(crate) const PRODUCERS: usize = 2;
-/// Connections that many readers share, as they share those of a proxy.
-const READER_CONNECTIONS: usize = 8;
 /// How long the way through a topology may take to open.
 const OPENING: Duration = Duration::from_secs(20);
 /// Load before the measured window.
@@ -37,29 +28,24 @@ const WARM_UP: Duration = Duration::from_secs(1);
 /// Nothing arriving for this long means that nothing is left on the way.
 const QUIET: Duration = Duration::from_millis(1500);
 
-/// Which roles an envelope passes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Way {
-    /// Producers send to an agent instead of the router.
-    pub(crate) agent: bool,
-    /// Readers read from a reverse log proxy instead of the router.
-    pub(crate) rlp: bool,
-}
-
 /// Who reads.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Audience {
     /// What each reader asks for.
     pub(crate) wishes: Vec<Wish>,
     /// All readers together get each envelope once, instead of each of them.
     pub(crate) shared: bool,
+    /// Streams of apps beside them that never log.
+    pub(crate) idle: Vec<Wish>,
 }
 
 /// A topology with its readers, open from end to end.
 pub(crate) struct Rig {
     processes: Vec<Process>,
-    entry: Vec<H2>,
+    entry: Entry,
     readers: Vec<Reader>,
+    /// Readers of nothing, and what they got all the same.
+    idle: (Vec<Reader>, Arc<Tally>),
     tallies: Vec<Arc<Tally>>,
     sources: Vec<String>,
     clock: Clock,
@@ -91,40 +77,62 @@ impl Rig {
     ) -> Result<Self> {
         let mut processes = vec![implementation.router(ids).await?];
         let router = processes[0].port(0);
-        let (mut entry, mut exit) = ((router, "doppler"), (router, "doppler"));
-        if way.rlp {
-            let rlp = implementation.rlp(ids, router).await?;
-            exit = (rlp.port(0), "reverselogproxy");
-            processes.push(rlp);
-        }
-        if way.agent {
-            let agent = implementation.agent(ids, router).await?;
-            entry = (agent.port(0), "metron");
+        let readers = audience.wishes.len();
+        let exit = match way.outlet {
+            Outlet::Router => Exit::grpc(ids, (router, "doppler"), readers).await?,
+            Outlet::Rlp => {
+                let rlp = implementation.rlp(ids, router).await?;
+                let port = rlp.port(0);
+                processes.push(rlp);
+                Exit::grpc(ids, (port, "reverselogproxy"), readers).await?
+            }
+            Outlet::WebSocket => {
+                let controller = implementation.traffic_controller(ids, router).await?;
+                let port = controller.port(0);
+                processes.push(controller);
+                Exit::WebSocket(port)
+            }
+        };
+        let entry = if way.intake == Intake::Router {
+            Entry::grpc(ids, (router, "doppler")).await?
+        } else {
+            let udp = way.intake == Intake::Udp;
+            let agent = implementation.agent(ids, router, udp).await?;
+            let (grpc, door) = (agent.port(0), agent.port(2));
             processes.push(agent);
-        }
+            if udp {
+                Entry::Udp(door)
+            } else {
+                Entry::grpc(ids, (grpc, "metron")).await?
+            }
+        };
         let clock = Clock::start();
         let rows = loads * PRODUCERS;
         let tally = || anyhow::Ok(Arc::new(Tally::new(rows, capacity)?));
         let mut rig = Self {
             processes,
-            entry: connections(ids, entry, PRODUCERS).await?,
+            entry,
             readers: Vec::new(),
+            idle: (Vec::new(), Arc::new(Tally::new(0, 0)?)),
             tallies: Vec::new(),
             sources,
             clock,
             capacity,
             streams: 0,
         };
-        let ways = audience.wishes.len().min(READER_CONNECTIONS);
-        let from = connections(ids, exit, ways).await?;
-        for (wish, h2) in audience.wishes.iter().zip(from.iter().cycle()) {
+        for (index, wish) in audience.wishes.iter().enumerate() {
             if rig.tallies.is_empty() || !audience.shared {
                 rig.tallies.push(tally()?);
             }
-            if let Some(tally) = rig.tallies.last() {
-                let reader = Reader::start(h2.clone(), wish.clone(), tally.clone(), clock);
+            if let Some(tally) = rig.tallies.last().cloned() {
+                let reader = exit.reader(ids, index, wish, tally, clock).await?;
                 rig.readers.push(reader);
             }
+        }
+        for (index, wish) in audience.idle.iter().enumerate() {
+            let tally = rig.idle.1.clone();
+            let reader = exit.reader(ids, index, wish, tally, clock).await?;
+            rig.idle.0.push(reader);
         }
         rig.prime().await?;
         Ok(rig)
@@ -139,9 +147,9 @@ impl Rig {
         let tallies = self.tallies.clone();
         let primed = || tallies.iter().map(|tally| tally.primed()).sum::<u64>();
         let opening = Instant::now();
-        let h2 = self.entry[0].clone();
-        let template = Template::new(&self.sources, PRIMING)?;
-        let producer = Producer::start(h2, template, Pace::Batches(2000.0), self.clock, u64::MAX);
+        let load = (&self.sources[..], PRIMING);
+        let pace = Pace::Batches(2000.0);
+        let producer = self.entry.producer(0, load, pace, self.clock, u64::MAX)?;
         while usize::try_from(primed())? < wanted {
             if let Some(ended) = self.readers.iter().position(Reader::has_ended) {
                 return self.readers.swap_remove(ended).finish().await;
@@ -170,10 +178,13 @@ impl Rig {
         let (first, received) = (self.streams, self.received());
         let (duplicates, others, told) = (self.duplicates(), self.others(), self.told());
         let mut producers = Vec::new();
-        for h2 in &self.entry {
-            let template = Template::new(&self.sources, self.streams)?;
+        let refused = self.kernel_drops();
+        for index in 0..PRODUCERS {
+            let load = (&self.sources[..], self.streams);
+            let producer = self
+                .entry
+                .producer(index, load, each, self.clock, self.capacity)?;
             self.streams += 1;
-            let producer = Producer::start(h2.clone(), template, each, self.clock, self.capacity);
             producers.push(producer);
         }
         sleep(WARM_UP).await;
@@ -210,10 +221,19 @@ impl Rig {
             duplicates: self.duplicates() - duplicates,
             others: self.others() - others,
             told: self.told() - told,
+            kernel: difference(refused, self.kernel_drops()),
             cpu_s_per_million: cpu.collect(),
             memory: self.memory()?,
             ..Row::default()
         })
+    }
+
+    /// Datagrams that the kernel has dropped at the agent's door, where there is one.
+    fn kernel_drops(&self) -> Option<u64> {
+        match &self.entry {
+            Entry::Udp(port) => kernel::udp_drops(*port),
+            Entry::Grpc(_) => None,
+        }
     }
 
     fn memory(&self) -> Result<BTreeMap<&'static str, usage::Memory>> {
@@ -283,9 +303,11 @@ impl Rig {
     /// Ends everything. p50, p99, p99.9 and longest latency in milliseconds, if any
     /// was recorded.
     pub(crate) async fn close(self) -> Result<Option<[f64; 4]>> {
-        for reader in self.readers {
+        for reader in self.readers.into_iter().chain(self.idle.0) {
             reader.finish().await?;
         }
+        let strays = self.idle.1.received() + self.idle.1.duplicates();
+        ensure!(strays == 0, "idle streams got {strays} envelopes");
         let mut all = Tally::histogram()?;
         for tally in &self.tallies {
             all.add(tally.latency())?;
@@ -299,12 +321,7 @@ impl Rig {
     }
 }
 
-async fn connections(ids: &Identities, to: (u16, &str), count: usize) -> Result<Vec<H2>> {
-    let dialer: Dialer = link::dialer(ids, to.1)?;
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, to.0));
-    let mut connections = Vec::with_capacity(count);
-    for _ in 0..count {
-        connections.push(dialer.connect(address).await?);
-    }
-    Ok(connections)
+/// How much a count has grown, where there is one.
+pub(crate) fn difference(before: Option<u64>, after: Option<u64>) -> Option<u64> {
+    after?.checked_sub(before?)
 }
