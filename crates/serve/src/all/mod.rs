@@ -12,12 +12,14 @@ pub use config::RunConfig;
 use crate::{
     agent::{self, Pipeline},
     context::{ServeContext, StartError, Started},
+    conversion::CONVERTER,
     doors,
     dropsonde::{self, Onward},
     front::{AccessLog, Front, MetricsAccess, Readiness, StatusPages},
     gateway::{self, Gateway},
-    grpc::{Door, Ingress, Readers, ReadersOptions, Sink, Upstream},
+    grpc::{Door, Doppler, Ingress, Readers, ReadersOptions, Sink, Upstream, V1Readers},
     metrics::Registry,
+    recents::Recents,
     rlp,
     router::{self, end_with, exchange_limits},
     self_metrics::{self, Identity},
@@ -35,11 +37,8 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
     let part = readiness.part("doors");
     let message_bytes = config.router.limits.message_bytes;
     let total_bytes = config.router.queues_total_bytes;
-    let exchange = Exchange::new(exchange_limits(
-        &config.router.queue,
-        total_bytes,
-        message_bytes,
-    ));
+    let limits = exchange_limits(&config.router.queue, total_bytes, message_bytes);
+    let exchange = Exchange::of_both(limits, CONVERTER);
     started.hop("logweir", &exchange);
 
     let options = ReadersOptions {
@@ -62,7 +61,17 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
     let publishing = router::publishing(&exchange, message_bytes, context);
     let tagging = tagging(&config, &exchange, context);
     let mut producers = vec![publishing.streams(), tagging.streams()];
-    let door = Door::new(Some(publishing), Some(Arc::clone(&readers)));
+    let options = ReadersOptions {
+        max_streams: usize::MAX,
+        message_bytes,
+        hop: "logweir",
+    };
+    let doppler = Doppler {
+        readers: V1Readers::new(Arc::clone(&exchange), Upstream::Exchange, options),
+        recents: Recents::start(&exchange, &config.router.recent, &registry, context),
+    };
+    let readers_v2 = Some(Arc::clone(&readers));
+    let door = Door::of_both(Some(publishing), readers_v2, Some(doppler));
     let limits = &config.router.limits;
     let at = doors::GrpcDoor {
         name: "grpc",

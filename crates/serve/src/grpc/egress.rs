@@ -23,7 +23,7 @@ use prost::Message;
 use tonic::Status;
 
 use super::pace::Pace;
-use super::reader::{ReaderBody, ReaderStream, Shape, Slot, TagForm};
+use super::reader::{Notices, ReaderBody, ReaderStream, Shape, Slot, TagForm};
 use crate::routers::{Call, Routers};
 
 /// Request metadata in which a reader states the largest message it takes, in
@@ -129,15 +129,8 @@ impl Readers {
             TagForm::AsTheyCame
         };
         let mut subscribe = SubscribeRequest::from_wire(&request);
-        let form = notice_form(&subscribe.selectors);
-        if let Some(stated) = message_bytes.filter(|stated| *stated < LEAST_MESSAGE) {
-            return Err(Status::invalid_argument(format!(
-                "{MAX_MESSAGE_HEADER} is {stated}; state at least {LEAST_MESSAGE}"
-            )));
-        }
-        let most = message_bytes.unwrap_or(self.options.message_bytes);
-        let most = most.max(LEAST_MESSAGE);
-        subscribe.frame = Some(most);
+        let notices = Notices::V2(notice_form(&subscribe.selectors), self.options.hop);
+        subscribe.frame = Some(most_bytes(message_bytes, &self.options)?);
         let (subscription, feed) = match &self.upstream {
             Upstream::Router | Upstream::Exchange => (self.exchange.subscribe(subscribe), None),
             Upstream::Routers(routers) => {
@@ -155,8 +148,7 @@ impl Readers {
         Ok(ReaderStream::new(
             subscription,
             tags,
-            form,
-            self.options.hop,
+            notices,
             self.pace.turn(),
             feed,
             slot,
@@ -180,32 +172,48 @@ impl Readers {
     async fn answer(&self, request: Request<Incoming>, shape: Shape) -> Response<Body> {
         match self.open_for(request).await {
             Ok(stream) => grpc::streaming_response(ReaderBody::new(stream, shape).boxed_unsync()),
-            Err(status) => {
-                tokio::time::sleep(REFUSAL_DELAY).await;
-                grpc::status_response(status)
-            }
+            Err(status) => refused(status).await,
         }
     }
 
     async fn open_for(&self, request: Request<Incoming>) -> Result<ReaderStream, Status> {
         let message_bytes = stated_limit(request.headers());
-        let message = one_message(request).await?;
         // The requests of both methods have the same fields.
-        let wanted = v2::EgressBatchRequest::decode(message).map_err(|error| {
-            Status::internal(format!("grpc: error unmarshalling request: {error}"))
-        })?;
+        let wanted = one_message(request).await?;
         self.open(wanted, message_bytes)
     }
 }
 
-async fn one_message(request: Request<Incoming>) -> Result<bytes::Bytes, Status> {
-    let mut messages = Messages::new(request.into_body(), REQUEST_BYTES);
-    let message = messages.next().await?;
-    message.ok_or_else(|| Status::internal("the call needs a request message"))
+/// The answer to a reader that gets no stream.
+pub(super) async fn refused(status: Status) -> Response<Body> {
+    tokio::time::sleep(REFUSAL_DELAY).await;
+    grpc::status_response(status)
 }
 
-fn stated_limit(headers: &HeaderMap) -> Option<usize> {
+/// The one message of a request.
+pub(super) async fn one_message<T: Message + Default>(
+    request: Request<Incoming>,
+) -> Result<T, Status> {
+    let mut messages = Messages::new(request.into_body(), REQUEST_BYTES);
+    let message = messages.next().await?;
+    let message = message.ok_or_else(|| Status::internal("the call needs a request message"))?;
+    T::decode(message)
+        .map_err(|error| Status::internal(format!("grpc: error unmarshalling request: {error}")))
+}
+
+/// What a caller says that it takes.
+pub(super) fn stated_limit(headers: &HeaderMap) -> Option<usize> {
     headers.get(MAX_MESSAGE_HEADER)?.to_str().ok()?.parse().ok()
+}
+
+/// The largest message for a reader that states this, or nothing.
+pub(super) fn most_bytes(stated: Option<usize>, options: &ReadersOptions) -> Result<usize, Status> {
+    if let Some(stated) = stated.filter(|stated| *stated < LEAST_MESSAGE) {
+        return Err(Status::invalid_argument(format!(
+            "{MAX_MESSAGE_HEADER} is {stated}; state at least {LEAST_MESSAGE}"
+        )));
+    }
+    Ok(stated.unwrap_or(options.message_bytes).max(LEAST_MESSAGE))
 }
 
 /// Readers of logs get notices as logs, all others as counters.

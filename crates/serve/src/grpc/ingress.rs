@@ -15,7 +15,10 @@ use logweir_net::{
     shutdown::Shutdown,
 };
 use logweir_proto::frames::{frame_len, push_frame};
-use logweir_route::queue::{CHUNK_BYTES, CHUNK_ENVELOPES};
+use logweir_route::{
+    Exchange,
+    queue::{CHUNK_BYTES, CHUNK_ENVELOPES},
+};
 use tokio::time::Instant;
 use tokio_util::{
     sync::{CancellationToken, WaitForCancellationFutureOwned},
@@ -43,6 +46,8 @@ pub struct Ingress {
     message_bytes: usize,
     shutdown: Shutdown,
     streams: TaskTracker,
+    /// Where V1 envelopes go; without it none are taken.
+    pub(super) v1: Option<Arc<Exchange>>,
 }
 
 impl Ingress {
@@ -57,6 +62,7 @@ impl Ingress {
             message_bytes,
             shutdown,
             streams: TaskTracker::new(),
+            v1: None,
         }
     }
 
@@ -123,7 +129,7 @@ impl Ingress {
         }
     }
 
-    fn arriving(&self, request: Request<Incoming>) -> Arriving {
+    pub(super) fn arriving(&self, request: Request<Incoming>) -> Arriving {
         Arriving {
             messages: Messages::new(request.into_body(), self.message_bytes),
             // Tokens of its own: the shared ones' locks would be taken for every
@@ -137,7 +143,7 @@ impl Ingress {
 }
 
 /// What a producer sends on one stream.
-struct Arriving {
+pub(super) struct Arriving {
     messages: Messages<Incoming>,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
     abort: CancellationToken,
@@ -150,7 +156,7 @@ impl Arriving {
     /// The next message. After a stop: what has arrived, then the end, so that the
     /// producer looks for another door and nothing that it wrote is lost. One that
     /// writes on and on is not waited for.
-    async fn next(&mut self) -> Result<Option<Bytes>, Status> {
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Status> {
         let until = match self.until {
             Some(until) => until,
             None => {
@@ -175,7 +181,7 @@ impl Arriving {
     }
 
     /// What follows, if it is there already.
-    fn there(&mut self) -> Option<Result<Option<Bytes>, Status>> {
+    pub(super) fn there(&mut self) -> Option<Result<Option<Bytes>, Status>> {
         poll_fn(|context| self.messages.poll_next(context)).now_or_never()
     }
 }

@@ -3,7 +3,10 @@
 mod egress;
 mod ingress;
 mod pace;
+mod pusher;
 mod reader;
+mod recent;
+mod v1_readers;
 
 use std::{
     convert::Infallible,
@@ -25,6 +28,9 @@ pub(crate) use ingress::QUIET;
 pub use ingress::{Ingress, Sink};
 pub use reader::ReaderStream;
 pub(crate) use reader::unix_nanos;
+pub use v1_readers::V1Readers;
+
+use crate::recents::Recents;
 
 /// What one gRPC door answers. A service that is absent is unknown to the door.
 #[derive(Clone)]
@@ -33,12 +39,35 @@ pub struct Door(Arc<Services>);
 struct Services {
     ingress: Option<Ingress>,
     egress: Option<Arc<Readers>>,
+    doppler: Option<Doppler>,
+}
+
+/// The Doppler service of V1.
+pub struct Doppler {
+    /// Who reads streams.
+    pub readers: Arc<V1Readers>,
+    /// What `RecentLogs` and `ContainerMetrics` are answered from. Without it they are
+    /// unknown, as at the originals of today.
+    pub recents: Option<Recents>,
 }
 
 impl Door {
     /// A door for producers, for readers, or for both.
     pub fn new(ingress: Option<Ingress>, egress: Option<Arc<Readers>>) -> Self {
-        Self(Arc::new(Services { ingress, egress }))
+        Self::of_both(ingress, egress, None)
+    }
+
+    /// The same with V1 readers. V1 producers come with an `ingress` that takes them.
+    pub fn of_both(
+        ingress: Option<Ingress>,
+        egress: Option<Arc<Readers>>,
+        doppler: Option<Doppler>,
+    ) -> Self {
+        Self(Arc::new(Services {
+            ingress,
+            egress,
+            doppler,
+        }))
     }
 }
 
@@ -51,7 +80,27 @@ impl Services {
             (service::SEND, Some(ingress), _) => ingress.send(request).await,
             (service::BATCHED_RECEIVER, _, Some(egress)) => egress.batched(request).await,
             (service::RECEIVER, _, Some(egress)) => egress.single(request).await,
-            _ => grpc::status_response(self.unknown(&path)),
+            _ => self.answer_v1(&path, request).await,
+        }
+    }
+
+    async fn answer_v1(&self, path: &str, request: Request<Incoming>) -> Response<Body> {
+        if let (service::PUSHER, Some(ingress)) = (path, &self.ingress)
+            && let Some(exchange) = &ingress.v1
+        {
+            return ingress.pusher(exchange, request).await;
+        }
+        let Some(Doppler { readers, recents }) = &self.doppler else {
+            return grpc::status_response(self.unknown(path));
+        };
+        match (path, recents) {
+            (service::SUBSCRIBE, _) => readers.single(request).await,
+            (service::BATCH_SUBSCRIBE, _) => readers.batched(request).await,
+            (service::RECENT_LOGS, Some(recents)) => recent::logs(recents, request).await,
+            (service::CONTAINER_METRICS, Some(recents)) => {
+                recent::container_metrics(recents, request).await
+            }
+            _ => grpc::status_response(self.unknown(path)),
         }
     }
 
@@ -63,6 +112,8 @@ impl Services {
         let known = match service {
             "loggregator.v2.Ingress" => self.ingress.is_some(),
             "loggregator.v2.Egress" => self.egress.is_some(),
+            "plumbing.DopplerIngestor" => self.ingress.as_ref().is_some_and(|own| own.v1.is_some()),
+            "plumbing.Doppler" => self.doppler.is_some(),
             _ => false,
         };
         Status::unimplemented(if known {

@@ -15,9 +15,11 @@ use http_body::{Body as HttpBody, Frame};
 use logweir_net::{body::BoxError, grpc};
 use logweir_proto::{
     edit::{to_deprecated, to_preferred},
-    frames::{frames, push_frame},
+    frames::{Frame as Framed, frames, push_frame},
 };
-use logweir_route::{Cause, Chunk, Loss, QueueStats, Subscription, Terms, notice};
+use logweir_route::{
+    Cause, Chunk, Loss, QueueStats, Subscription, Terms, notice, notice_v1::NoticesV1,
+};
 use tokio::time::{Instant, Sleep};
 use tonic::Status;
 
@@ -45,6 +47,23 @@ pub(crate) enum TagForm {
     Deprecated,
 }
 
+/// How a reader is told what it lost.
+pub(crate) enum Notices {
+    /// The form, and the hop that lost it.
+    V2(notice::Form, &'static str),
+    /// By a V1 reader's own count.
+    V1(NoticesV1),
+}
+
+impl Notices {
+    fn chunk(&mut self, loss: &Loss, now: i64) -> Chunk {
+        match self {
+            Self::V2(form, hop) => notice::chunk(loss, *form, hop, now),
+            Self::V1(notices) => notices.chunk(loss, now),
+        }
+    }
+}
+
 /// Counts the open streams of a door: one up while it lives.
 pub(crate) struct Slot(pub(crate) Arc<std::sync::atomic::AtomicUsize>);
 
@@ -58,8 +77,7 @@ impl Drop for Slot {
 pub struct ReaderStream {
     subscription: Subscription,
     tags: TagForm,
-    form: notice::Form,
-    hop: &'static str,
+    notices: Notices,
     /// A chunk that waits behind the notice of what was lost before it.
     behind: Option<Chunk>,
     /// No notice before this.
@@ -78,8 +96,7 @@ impl ReaderStream {
     pub(crate) fn new(
         subscription: Subscription,
         tags: TagForm,
-        form: notice::Form,
-        hop: &'static str,
+        notices: Notices,
         turn: Turn,
         feed: Option<Reading>,
         slot: Slot,
@@ -87,8 +104,7 @@ impl ReaderStream {
         Self {
             subscription,
             tags,
-            form,
-            hop,
+            notices,
             behind: None,
             quiet_until: None,
             alarm: None,
@@ -175,7 +191,7 @@ impl ReaderStream {
         let until = Instant::now() + NOTICE_EVERY;
         self.quiet_until = Some(until);
         self.alarm = Some(Box::pin(tokio::time::sleep_until(until)));
-        let chunk = notice::chunk(loss, self.form, self.hop, unix_nanos());
+        let chunk = self.notices.chunk(loss, unix_nanos());
         self.convert(chunk)
     }
 
@@ -226,6 +242,8 @@ pub(crate) enum Shape {
     Batches,
     /// Each envelope is a message.
     Envelopes,
+    /// Each frame is a message: one `plumbing.Response`.
+    Frames,
 }
 
 /// The body of a reader's response: messages by reference, then the trailers.
@@ -274,18 +292,20 @@ impl HttpBody for ReaderBody {
                 self.message = Some(chunk.frames);
                 prefix
             }
-            Shape::Envelopes => single_messages(&chunk),
+            Shape::Envelopes => single_messages(&chunk, |frame| frame.envelope),
+            Shape::Frames => single_messages(&chunk, |frame| frame.bytes),
         };
         Poll::Ready(Some(Ok(Frame::data(data))))
     }
 }
 
-/// Every envelope of a chunk as a message of its own, one after another.
-fn single_messages(chunk: &Chunk) -> Bytes {
+/// Something of every frame of a chunk as a message of its own, one after another.
+fn single_messages(chunk: &Chunk, of: impl Fn(Framed<'_>) -> &[u8]) -> Bytes {
     let mut out = BytesMut::with_capacity(chunk.frames.len() + 5 * chunk.envelopes as usize);
     for frame in frames(&chunk.frames).flatten() {
-        out.extend_from_slice(&grpc::prefix(frame.envelope.len()));
-        out.extend_from_slice(frame.envelope);
+        let message = of(frame);
+        out.extend_from_slice(&grpc::prefix(message.len()));
+        out.extend_from_slice(message);
     }
     out.freeze()
 }

@@ -8,6 +8,7 @@
 mod datagrams;
 mod exposition;
 mod pulse;
+mod recent;
 mod registry;
 mod roles;
 mod snapshot;
@@ -15,6 +16,7 @@ mod snapshot;
 pub use datagrams::DatagramFigures;
 pub use exposition::{CONTENT_TYPE, text};
 pub use pulse::Pulse;
+pub use recent::RecentFigures;
 pub use registry::{Counter, Gauge, Registry};
 pub use roles::{AgentFigures, HopFigures, RlpFigures, RouterFigures};
 pub use snapshot::{Family, Kind, Labels, Snapshot, Value};

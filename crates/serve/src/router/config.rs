@@ -5,7 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::settings::{GrpcLimits, QueueConfig, SelfMetricsConfig, TlsFiles};
+use crate::{
+    recents::RecentConfig,
+    settings::{GrpcLimits, QueueConfig, SelfMetricsConfig, TlsFiles},
+};
 
 /// The router: takes envelopes from agents and hands them to subscribers.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub struct RouterConfig {
     /// Most bytes that wait for all subscribers together; past it each queue is
     /// held to its share.
     pub queues_total_bytes: usize,
+    /// What is remembered for clients that ask for recent log lines.
+    pub recent: RecentConfig,
     /// Plain-HTTP status page (`/healthz`, `/readyz`, `/metrics`); none when absent.
     pub status: Option<SocketAddr>,
     /// The router's own metrics as envelopes.
@@ -39,6 +44,7 @@ impl Default for RouterConfig {
             limits: GrpcLimits::default(),
             queue: QueueConfig::default(),
             queues_total_bytes: 512 << 20,
+            recent: RecentConfig::default(),
             status: None,
             self_metrics: SelfMetricsConfig::default(),
         }

@@ -12,10 +12,12 @@ pub use config::RouterConfig;
 
 use crate::{
     context::{ServeContext, StartError, Started},
+    conversion::CONVERTER,
     doors,
     front::Readiness,
-    grpc::{Door, Ingress, QUIET, Readers, ReadersOptions, Sink, Upstream},
+    grpc::{Door, Doppler, Ingress, QUIET, Readers, ReadersOptions, Sink, Upstream, V1Readers},
     metrics::{HopFigures, Registry, RouterFigures},
+    recents::Recents,
     self_metrics::{self, Identity},
     settings::QueueConfig,
 };
@@ -32,22 +34,23 @@ pub async fn start(config: RouterConfig, context: &ServeContext) -> Result<Start
     let tls = doors::server_tls("the router", &config.tls, &config.cipher_suites, Alpn::H2)?;
     context.watch_tls(vec![tls.clone()], Vec::new());
     let message_bytes = config.limits.message_bytes;
-    let exchange = Exchange::new(exchange_limits(
-        &config.queue,
-        config.queues_total_bytes,
-        message_bytes,
-    ));
+    let limits = exchange_limits(&config.queue, config.queues_total_bytes, message_bytes);
+    let exchange = Exchange::of_both(limits, CONVERTER);
     started.hop("router", &exchange);
     let options = ReadersOptions {
         max_streams: usize::MAX,
         message_bytes,
         hop: "router",
     };
-    let readers = Readers::new(Arc::clone(&exchange), Upstream::Router, options);
+    let readers = Readers::new(Arc::clone(&exchange), Upstream::Router, options.clone());
+    let registry = Registry::new();
+    let doppler = Doppler {
+        readers: V1Readers::new(Arc::clone(&exchange), Upstream::Router, options),
+        recents: Recents::start(&exchange, &config.recent, &registry, context),
+    };
     let ingress = publishing(&exchange, message_bytes, context);
     let producers = [ingress.streams()];
-    let door = Door::new(Some(ingress), Some(readers));
-    let registry = Registry::new();
+    let door = Door::of_both(Some(ingress), Some(readers), Some(doppler));
     collect(&registry, &exchange);
     let at = doors::GrpcDoor {
         name: "grpc",
@@ -95,15 +98,15 @@ pub(crate) fn exchange_limits(
     ExchangeLimits { queue, total_bytes }
 }
 
-/// An Ingress service that publishes to `exchange` as it is.
+/// An Ingress service of both generations that publishes to `exchange` as it is.
 pub(crate) fn publishing(
     exchange: &Arc<Exchange>,
     message_bytes: usize,
     context: &ServeContext,
 ) -> Ingress {
-    let exchange = Arc::clone(exchange);
-    let open = move || Box::new(exchange.publisher()) as Box<dyn Sink>;
-    Ingress::new(open, message_bytes, context.shutdown.clone())
+    let own = Arc::clone(exchange);
+    let open = move || Box::new(own.publisher()) as Box<dyn Sink>;
+    Ingress::new(open, message_bytes, context.shutdown.clone()).with_v1(exchange)
 }
 
 /// Ends every queue when the process stops and the streams of these producers are

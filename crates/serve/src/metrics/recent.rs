@@ -1,0 +1,37 @@
+//! The figures of the memory of recent log lines.
+
+use super::snapshot::Snapshot;
+
+/// What a router remembers of what came through.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RecentFigures {
+    /// Sources with anything remembered.
+    pub sources: usize,
+    /// Bytes remembered.
+    pub bytes: usize,
+    /// Sources forgotten for lack of room.
+    pub evicted: u64,
+    /// Envelopes that came faster than they were taken in.
+    pub missed: u64,
+}
+
+impl RecentFigures {
+    /// Adds the series to a snapshot.
+    pub fn report(&self, to: &mut Snapshot) {
+        let help = "Sources of which something is remembered.";
+        let sources = self.sources as f64;
+        to.gauge("logweir_recent_sources", help, "sources", &[], sources);
+        let help = "Bytes of recent log lines and container metrics.";
+        to.gauge(
+            "logweir_recent_bytes",
+            help,
+            "bytes",
+            &[],
+            self.bytes as f64,
+        );
+        let help = "Sources that were forgotten for lack of room.";
+        to.counter("logweir_recent_evicted", help, &[], self.evicted);
+        let help = "Envelopes that came faster than they could be remembered.";
+        to.counter("logweir_recent_missed", help, &[], self.missed);
+    }
+}
