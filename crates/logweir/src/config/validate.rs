@@ -154,10 +154,20 @@ fn doors(role: Role, settings: &Settings) -> Vec<Door> {
         Role::UdpForwarder => {
             let own = udp_forwarder;
             let metrics = own.metrics.as_ref().map(|door| door.listen);
-            add("udp_forwarder.listen", Some(own.listen), true, Guard::Nothing);
+            add(
+                "udp_forwarder.listen",
+                Some(own.listen),
+                true,
+                Guard::Nothing,
+            );
             let key = "udp_forwarder.metrics.listen";
             add(key, metrics, false, Guard::Certificate);
-            add("udp_forwarder.status", own.status, false, Guard::Certificate);
+            add(
+                "udp_forwarder.status",
+                own.status,
+                false,
+                Guard::Certificate,
+            );
         }
     }
     doors

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, net::SocketAddr};
 
 use logweir_serve::{
     agent::AgentConfig,
+    dropsonde::DropsondeConfig,
     settings::{MetricsDoor, TlsFiles},
 };
 
@@ -22,6 +23,14 @@ pub(crate) fn load(variables: &BTreeMap<String, String>) -> Result<Peer, String>
     let mut env = Environment::new(variables);
     let rfc3339 = env.flag(field("Config.UseRFC3339", "USE_RFC3339"), false);
     let tags = env.map(field("Config.Tags", "AGENT_TAGS"));
+    let mut text = |name, variable| env.text(field(name, variable), "");
+    let dropsonde = DropsondeConfig {
+        deployment: text("Config.Deployment", "AGENT_DEPLOYMENT"),
+        job: text("Config.Job", "AGENT_JOB"),
+        index: text("Config.Index", "AGENT_INDEX"),
+        ip: text("Config.IP", "AGENT_IP"),
+        ..DropsondeConfig::default()
+    };
     let no_udp = env.flag(field("Config.DisableUDP", "AGENT_DISABLE_UDP"), false);
     let drop_logs = env.flag(field("Config.LogsDisabled", "LOGS_DISABLED"), false);
     let udp = env.signed(
@@ -107,6 +116,7 @@ pub(crate) fn load(variables: &BTreeMap<String, String>) -> Result<Peer, String>
         tls,
         cipher_suites: suites(&cipher_suites)?,
         udp,
+        dropsonde,
         tags,
         drop_logs,
         routers: vec![router],

@@ -8,6 +8,7 @@ mod gateway;
 mod go_duration;
 mod report;
 mod rlp;
+mod udp_forwarder;
 
 use std::{
     collections::BTreeMap,
@@ -42,16 +43,17 @@ pub(crate) enum Name {
     RlpGateway,
     /// The agent.
     Agent,
+    /// The UDP forwarder.
+    UdpForwarder,
     /// One of the peers that later builds play.
     NotYet(&'static str),
 }
 
-const NOT_YET: [&str; 14] = [
+const NOT_YET: [&str; 13] = [
     "trafficcontroller",
     "forwarder-agent",
     "syslog-agent",
     "syslog-binding-cache",
-    "udp-forwarder",
     "prom-scraper",
     "statsd-injector",
     "log-cache",
@@ -71,6 +73,7 @@ pub(crate) fn of_program(program: &OsStr) -> Option<Name> {
         "rlp" => Some(Name::Rlp),
         "rlp-gateway" => Some(Name::RlpGateway),
         "loggregator-agent" | "agent" => Some(Name::Agent),
+        "udp-forwarder" => Some(Name::UdpForwarder),
         _ => NOT_YET
             .into_iter()
             .find(|known| *known == name)
@@ -117,10 +120,11 @@ pub(crate) fn play(name: Name, variables: &BTreeMap<String, String>) -> ExitCode
         Name::Rlp => (rlp::REFUSED, rlp::load(variables)),
         Name::RlpGateway => (gateway::REFUSED, gateway::load(variables)),
         Name::Agent => (agent::REFUSED, agent::load(variables)),
+        Name::UdpForwarder => (udp_forwarder::REFUSED, udp_forwarder::load(variables)),
         Name::NotYet(name) => {
             console::err(&format!(
                 "logweir: started as `{name}`, a role that this build does not play yet; it plays \
-                 doppler, rlp, rlp-gateway and loggregator-agent"
+                 doppler, rlp, rlp-gateway, loggregator-agent and udp-forwarder"
             ));
             return ExitCode::FAILURE;
         }
@@ -171,6 +175,7 @@ pub(crate) fn play(name: Name, variables: &BTreeMap<String, String>) -> ExitCode
             Name::Rlp => rlp::started(&doors),
             Name::RlpGateway => gateway::started(&doors),
             Name::Agent => agent::started(&doors, &starting),
+            Name::UdpForwarder => udp_forwarder::started(&doors),
             Name::NotYet(_) => Vec::new(),
         };
         for line in lines {

@@ -2,9 +2,10 @@ use std::{collections::BTreeMap, ffi::OsStr, net::SocketAddr, time::Duration};
 
 use logweir_serve::{
     agent::AgentConfig, gateway::GatewayConfig, rlp::RlpConfig, router::RouterConfig,
+    udp_forwarder::UdpForwarderConfig,
 };
 
-use super::{Name, Peer, agent, doppler, gateway, of_program, rlp};
+use super::{Name, Peer, agent, doppler, gateway, of_program, rlp, udp_forwarder};
 use crate::{logging::Format, role::RoleConfig};
 
 fn variables(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -42,6 +43,13 @@ fn gateway_config(peer: Peer) -> GatewayConfig {
     }
 }
 
+fn forwarder_config(peer: Peer) -> UdpForwarderConfig {
+    match peer.config {
+        RoleConfig::UdpForwarder(config) => *config,
+        other => panic!("{other:?}"),
+    }
+}
+
 fn bound(doors: &[(&'static str, &str)]) -> Vec<(&'static str, SocketAddr)> {
     doors
         .iter()
@@ -56,6 +64,7 @@ fn program_names_are_peers() {
     assert_eq!(of("loggregator-agent"), Some(Name::Agent));
     assert_eq!(of("./agent"), Some(Name::Agent));
     assert_eq!(of("rlp-gateway"), Some(Name::RlpGateway));
+    assert_eq!(of("udp-forwarder"), Some(Name::UdpForwarder));
     assert_eq!(of("gateway"), Some(Name::NotYet("gateway")));
     assert_eq!(of("logweir"), None);
 }
@@ -174,6 +183,86 @@ fn an_agent_takes_its_tags_and_prefers_the_zones_router() {
     assert!(config.preferred_routers.is_empty(), "no host, no candidate");
     assert_eq!(config.routers, ["127.0.0.1:8082"]);
     assert_eq!(config.udp, None);
+}
+
+#[test]
+fn an_agent_gives_datagrams_its_own_deployment_and_not_its_tags() {
+    let mut set = suite_agent();
+    set.push(("AGENT_DEPLOYMENT", "deployment"));
+    set.push(("AGENT_INDEX", "42"));
+    let config = agent_config(agent::load(&variables(&set)).expect("loads"));
+    assert_eq!(config.udp, Some(([127, 0, 0, 1], 0).into()));
+    let own = config.dropsonde;
+    assert_eq!(
+        [own.deployment, own.job, own.index, own.ip],
+        ["deployment", "", "42", ""]
+    );
+}
+
+/// What the peer's release passes to a UDP forwarder.
+fn release_forwarder() -> Vec<(&'static str, &'static str)> {
+    vec![
+        ("LOGGREGATOR_AGENT_CA_FILE_PATH", "/a"),
+        ("LOGGREGATOR_AGENT_CERT_FILE_PATH", "/c"),
+        ("LOGGREGATOR_AGENT_KEY_FILE_PATH", "/k"),
+        ("LOGGREGATOR_AGENT_ADDR", "localhost:3460"),
+        ("UDP_PORT", "0"),
+        ("DEPLOYMENT", "cf"),
+        ("JOB", "router"),
+        ("INDEX", "8a9e"),
+        ("IP", "10.0.0.9"),
+        ("METRICS_PORT", "14829"),
+        ("METRICS_CA_FILE_PATH", "/ma"),
+        ("METRICS_CERT_FILE_PATH", "/mc"),
+        ("METRICS_KEY_FILE_PATH", "/mk"),
+        ("DEBUG_METRICS", "false"),
+        ("PPROF_PORT", "0"),
+        ("USE_RFC3339", "true"),
+    ]
+}
+
+#[test]
+fn a_udp_forwarder_reads_its_release_and_reports_it() {
+    let peer = udp_forwarder::load(&variables(&release_forwarder())).expect("loads");
+    assert_eq!(peer.format, Format::Rfc3339);
+    let report = peer.report.clone().expect("a report");
+    let rows: Vec<_> = report.lines().map(str::trim_end).collect();
+    assert_eq!(rows.len(), 17);
+    assert_eq!(
+        rows[2],
+        "Config.UDPPort              int     UDP_PORT                          false      0"
+    );
+    let config = forwarder_config(peer);
+    assert_eq!(config.listen, ([127, 0, 0, 1], 0).into());
+    assert_eq!(config.agent, "localhost:3460");
+    assert_eq!(config.agent_name, "metron");
+    assert_eq!(config.dropsonde.index, "8a9e");
+    assert_eq!(config.status, None, "only with DEBUG_METRICS");
+    let metrics = config.metrics.expect("a metrics door");
+    assert_eq!(metrics.listen, ([127, 0, 0, 1], 14829).into());
+}
+
+#[test]
+fn a_udp_forwarder_names_the_files_that_it_misses() {
+    let set = variables(&release_forwarder()[1..]);
+    assert_eq!(
+        udp_forwarder::load(&set).map(|_| ()),
+        Err("missing required environment variables: LOGGREGATOR_AGENT_CA_FILE_PATH".into())
+    );
+}
+
+#[test]
+fn udp_forwarder_lines_say_where_it_listens() {
+    let doors = bound(&[("udp", "127.0.0.1:42"), ("metrics", "127.0.0.1:43")]);
+    assert_eq!(
+        udp_forwarder::started(&super::Doors(&doors)),
+        [
+            "starting UDP Forwarder...",
+            "Metrics endpoint is listening on 127.0.0.1:43",
+            "metrics bound to: :43",
+            "udp bound to: 127.0.0.1:42",
+        ]
+    );
 }
 
 #[test]

@@ -126,6 +126,9 @@ mod tests {
             envelopes: 2,
             deprecated_tags: false,
         };
-        assert_eq!(&one_by_one(&chunk)[..], b"\0\0\0\0\x05\x0a\x03one\0\0\0\0\x02\x0a\0");
+        assert_eq!(
+            &one_by_one(&chunk)[..],
+            b"\0\0\0\0\x05\x0a\x03one\0\0\0\0\x02\x0a\0"
+        );
     }
 }

@@ -210,7 +210,9 @@ impl Links {
                     }
                     next = end.next;
                 }
-                Some(Err(error)) => tracing::debug!("no connection to a {}: {error}", self.options.next),
+                Some(Err(error)) => {
+                    tracing::debug!("no connection to a {}: {error}", self.options.next)
+                }
                 None => return,
             }
             if next.is_none() {

@@ -83,7 +83,11 @@ pub(crate) fn open(
         doors.producers.push(producers);
         let stop = context.shutdown.clone();
         context.shutdown.tracker.spawn(async move {
-            let door = Door { receiver, intake, watch };
+            let door = Door {
+                receiver,
+                intake,
+                watch,
+            };
             stop.abort.run_until_cancelled(door.run(&stop.stop)).await;
             drop(open);
         });

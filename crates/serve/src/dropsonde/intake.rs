@@ -111,7 +111,11 @@ impl Intake {
 
     fn send_on(&mut self) {
         let frames = std::mem::take(&mut self.frames);
-        hand_over(&mut self.onward, frames, std::mem::take(&mut self.envelopes));
+        hand_over(
+            &mut self.onward,
+            frames,
+            std::mem::take(&mut self.envelopes),
+        );
     }
 }
 

@@ -77,7 +77,10 @@ enum Form {
     /// A V1 envelope.
     Dropsonde,
     /// A log message of 2013, or a log envelope.
-    Legacy { secret: Option<Secret>, envelope: BytesMut },
+    Legacy {
+        secret: Option<Secret>,
+        envelope: BytesMut,
+    },
 }
 
 /// What one door does to datagrams. Each door has its own: only its task uses it.
@@ -102,7 +105,10 @@ impl Rules {
     pub fn legacy(config: &DropsondeConfig, legacy: &LegacyConfig) -> Self {
         let secret = (!legacy.secret.is_empty()).then(|| Secret::new(&legacy.secret));
         Self {
-            form: Form::Legacy { secret, envelope: BytesMut::new() },
+            form: Form::Legacy {
+                secret,
+                envelope: BytesMut::new(),
+            },
             defaults: defaults(config),
             totals: None,
         }
@@ -133,7 +139,13 @@ impl Rules {
 }
 
 fn defaults(config: &DropsondeConfig) -> Defaults {
-    let DropsondeConfig { deployment, job, index, ip, .. } = config;
+    let DropsondeConfig {
+        deployment,
+        job,
+        index,
+        ip,
+        ..
+    } = config;
     Defaults::new(deployment, job, index, ip)
 }
 

@@ -40,7 +40,13 @@ impl DatagramFigures {
         let unit = ("unit", "bytes/minute");
         let help = "Mean size of an envelope over the last minute, in bytes.";
         let labels = [unit, ("loggregator", "v1"), V1];
-        to.gauge("average_envelopes", help, unit.1, &labels, self.average_envelope);
+        to.gauge(
+            "average_envelopes",
+            help,
+            unit.1,
+            &labels,
+            self.average_envelope,
+        );
         if let Some(streams) = self.streams {
             let streams = streams as f64;
             let help = "Open connections to routers.";

@@ -56,7 +56,10 @@ fn secrets_are_marked() {
         .filter(|key| key.secret)
         .map(|key| key.path.as_str())
         .collect();
-    assert_eq!(secrets, ["auth.uaa.client_secret"]);
+    assert_eq!(
+        secrets,
+        ["dropsonde.legacy.secret", "auth.uaa.client_secret"]
+    );
 }
 
 #[test]

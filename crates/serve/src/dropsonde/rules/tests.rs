@@ -9,8 +9,7 @@ const LOG: &str = "0a0364656110053080b8edc5ef9fee941342410a0568656c6c6f10011880b
 /// Its counter: name `reqs`, delta 3.
 const COUNTER: &str = "0a03646561100752080a04726571731003";
 /// Its `LogMessage` of 2013, and the signature of its text with the secret `mysecret`.
-const MESSAGE_2013: &str =
-    "0a0568656c6c6f10011880f0da8bdfbfdca9262204617070313201304203417070";
+const MESSAGE_2013: &str = "0a0568656c6c6f10011880f0da8bdfbfdca9262204617070313201304203417070";
 const SIGNATURE: &str = "000102030405060708090a0b0c0d0e0f2198ce1f3806bf089a794e83a9a6660559949c4344c24cf189edb120\
                          c5c88741f824b4f705641e8872ea24f3826b1c2a";
 
