@@ -17,14 +17,35 @@ pub enum Rule {
     OncePerStream,
     /// Metric names are compared as strings.
     NamesNotHashes,
+    /// Strings that are not UTF-8 are mended, not the end of a batch.
+    InvalidUtf8Replaced,
+    /// Of a preferred and a deprecated tag the preferred one counts, always.
+    PreferredTagWins,
+    /// Enums of V1 are never 0.
+    NoZeroEnums,
+    /// An empty log line is a log line.
+    EmptyLogKept,
+    /// What lacks a required field of V1 is not emitted.
+    IncompleteNotEmitted,
+    /// A number beyond its new type becomes the nearest one.
+    FloatsSaturate,
+    /// What a container's gauge holds beyond the five metrics is kept.
+    SurplusMetricsKept,
 }
 
 impl Rule {
-    const ALL: [Rule; 4] = [
+    const ALL: [Rule; 11] = [
         Rule::IdleCounterKeepsItsTotal,
         Rule::InstancesCountApart,
         Rule::OncePerStream,
         Rule::NamesNotHashes,
+        Rule::InvalidUtf8Replaced,
+        Rule::PreferredTagWins,
+        Rule::NoZeroEnums,
+        Rule::EmptyLogKept,
+        Rule::IncompleteNotEmitted,
+        Rule::FloatsSaturate,
+        Rule::SurplusMetricsKept,
     ];
 
     /// The name in `exceptions.toml`.
@@ -34,6 +55,13 @@ impl Rule {
             Rule::InstancesCountApart => "instances-count-apart",
             Rule::OncePerStream => "once-per-stream",
             Rule::NamesNotHashes => "names-not-hashes",
+            Rule::InvalidUtf8Replaced => "invalid-utf8-replaced",
+            Rule::PreferredTagWins => "preferred-tag-wins",
+            Rule::NoZeroEnums => "no-zero-enums",
+            Rule::EmptyLogKept => "empty-log-kept",
+            Rule::IncompleteNotEmitted => "incomplete-not-emitted",
+            Rule::FloatsSaturate => "floats-saturate",
+            Rule::SurplusMetricsKept => "surplus-metrics-kept",
         }
     }
 }

@@ -9,6 +9,8 @@ mod gateway_selectors;
 mod gateway_sse;
 mod rlp_tags;
 mod selectors;
+mod v1_to_v2;
+mod v2_to_v1;
 
 /// A kind of cases.
 pub struct Format {
@@ -47,5 +49,13 @@ pub const FORMATS: &[Format] = &[
     Format {
         name: "selectors",
         judge: selectors::judge,
+    },
+    Format {
+        name: "v1_to_v2",
+        judge: v1_to_v2::judge,
+    },
+    Format {
+        name: "v2_to_v1",
+        judge: v2_to_v1::judge,
     },
 ];

@@ -9,6 +9,7 @@ mod exchange;
 pub mod formats;
 mod gateway;
 mod report;
+mod v1;
 mod verdict;
 
 pub use report::{FileReport, Report, run};

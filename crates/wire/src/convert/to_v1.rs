@@ -162,10 +162,9 @@ fn log(sink: &mut Sink<'_, '_>) -> Option<NoV1> {
 fn error(sink: &mut Sink<'_, '_>) -> Option<NoV1> {
     let envelope = sink.envelope;
     let (payload, _) = read_log(&envelope.body);
-    let code: i32 = envelope.number(b"code").unwrap_or_default();
     let mut body = BytesMut::with_capacity(envelope.len + 64);
     put::bytes(&mut body, text(1), envelope.tag(b"source"));
-    put::number(&mut body, varint(2), i64::from(code).cast_unsigned());
+    put::number(&mut body, varint(2), envelope.int32(b"code"));
     put::bytes(&mut body, text(3), payload);
     let tail = sink.tail(false, |name| matches!(name, b"source" | b"code"));
     sink.send(EventType::Error, v1::ERROR, &body, &tail);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use logweir_proto::fields::fields;
-use logweir_proto::peek_v1::tag;
+use logweir_proto::peek_v1::{int32, tag};
 
 use crate::convert::names::{double, text, v2, varint};
 
@@ -69,18 +69,18 @@ impl<'a> Envelope<'a> {
 
     /// The value of a tag, empty if it is missing. Of a repeated name the last counts.
     pub(super) fn tag(&self, wanted: &[u8]) -> &[u8] {
-        self.find(wanted).unwrap_or_default()
-    }
-
-    /// The value of a tag if it is there.
-    pub(super) fn find(&self, wanted: &[u8]) -> Option<&[u8]> {
         let found = self.tags.iter().rev().find(|(name, _)| *name == wanted);
-        found.map(|(_, value)| &**value)
+        found.map_or(&[], |(_, value)| value)
     }
 
-    /// A tag's value as a number.
-    pub(super) fn number<N: FromStr>(&self, wanted: &[u8]) -> Option<N> {
-        number(self.tag(wanted))
+    /// A tag's value as an `int64` on the wire, 0 if it is no number.
+    pub(super) fn int64(&self, wanted: &[u8]) -> u64 {
+        number::<i64>(self.tag(wanted)).map_or(0, i64::cast_unsigned)
+    }
+
+    /// As [`Envelope::int64`], for an `int32`: the low 32 bits, as the originals take them.
+    pub(super) fn int32(&self, wanted: &[u8]) -> u64 {
+        i64::from(int32(self.int64(wanted))).cast_unsigned()
     }
 }
 

@@ -30,12 +30,8 @@ pub(super) fn timer(sink: &mut Sink<'_, '_>) -> Option<NoV1> {
     put::bytes(&mut body, text(6), envelope.tag(b"uri"));
     put::bytes(&mut body, text(7), envelope.tag(b"remote_address"));
     put::bytes(&mut body, text(8), envelope.tag(b"user_agent"));
-    let status_code: i64 = envelope.number(b"status_code").unwrap_or_default();
-    #[allow(clippy::cast_possible_truncation)] // as the originals do
-    let status_code = i64::from(status_code as i32);
-    put::number(&mut body, varint(9), status_code.cast_unsigned());
-    let content_length: i64 = envelope.number(b"content_length").unwrap_or_default();
-    put::number(&mut body, varint(10), content_length.cast_unsigned());
+    put::number(&mut body, varint(9), envelope.int32(b"status_code"));
+    put::number(&mut body, varint(10), envelope.int64(b"content_length"));
     if let Some(app) = uuid::parse(envelope.source_id) {
         put_uuid(&mut body, text(12), app);
     }
