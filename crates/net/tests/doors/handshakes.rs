@@ -262,3 +262,19 @@ async fn tls_12_has_the_four_good_suites_and_a_list_narrows_them() {
         assert_eq!(negotiated.suite().as_str(), Some(expected));
     }
 }
+
+#[tokio::test]
+async fn a_door_of_http_1_does_not_offer_http_2() {
+    let certs = Certs::new();
+    let tls = certs.server(ClientAuth::None, Alpn::Http1);
+    let server = Server::start(Some(tls), HttpSettings::http()).await;
+    let ca = certs.path("ca.crt");
+    let client = ClientTls::load(Some(&ca), None, Verify::Ca, &[], Alpn::HttpAll).unwrap();
+    let connector = tokio_rustls::TlsConnector::from(client.current());
+    let tcp = TcpStream::connect(server.addr).await.unwrap();
+    let name = "doppler".try_into().unwrap();
+    let stream = soon("the handshake", connector.connect(name, tcp)).await;
+    let stream = stream.unwrap();
+    let (_, connection) = stream.get_ref();
+    assert_eq!(connection.alpn_protocol(), Some(&b"http/1.1"[..]));
+}

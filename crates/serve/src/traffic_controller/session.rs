@@ -126,6 +126,8 @@ struct Session<S> {
     run: Bytes,
     /// Something was written and not flushed.
     dirty: bool,
+    /// The last envelope has come.
+    over: bool,
     /// The client has said goodbye; the answer is on its way.
     leaving: bool,
     config: SessionConfig,
@@ -149,6 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             frames,
             run: Bytes::new(),
             dirty: false,
+            over: false,
             leaving: false,
             // The first ping goes out at once.
             beat: Beat::Resting,
@@ -267,9 +270,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 }
                 Poll::Ready(Ok(())) => {}
             }
+            if self.over {
+                // Who reads slowly still gets the rest.
+                return match self.flush(context) {
+                    Wrote::AllThereIs => Wrote::End(End::Over),
+                    other => other,
+                };
+            }
             match self.frames.poll_frames(context) {
                 Poll::Ready(Some(run)) => self.run = run,
-                Poll::Ready(None) => return Wrote::End(End::Over),
+                Poll::Ready(None) => self.over = true,
                 Poll::Pending => return self.flush(context),
             }
         }
@@ -345,13 +355,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             }
             let reason = Utf8Bytes::from_static(reason);
             let _ = self.feed(Message::Close(Some(CloseFrame { code, reason })));
-            // Those that kept up get what is on its way to them.
-            let patience = match end {
-                End::Over => self.config.write_deadline + GOODBYE,
-                _ => GOODBYE,
-            };
             let flushed = poll_fn(|context| Pin::new(&mut self.socket).poll_flush(context));
-            if !matches!(timeout(patience, flushed).await, Ok(Ok(()))) {
+            if !matches!(timeout(GOODBYE, flushed).await, Ok(Ok(()))) {
                 return;
             }
             // A connection that is closed with bytes unread is reset, and the close
@@ -420,3 +425,6 @@ impl Stall {
         false
     }
 }
+
+#[cfg(test)]
+mod tests;

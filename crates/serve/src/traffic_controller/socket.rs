@@ -36,7 +36,7 @@ const WRITE_BUFFER: usize = 64 << 10;
 
 /// Most bytes of a message that a client may send. All are ignored; this bounds what
 /// is held until then.
-const MOST_RECEIVED: usize = 64 << 10;
+const MOST_RECEIVED: usize = 1 << 20;
 
 /// A request that may become a WebSocket.
 pub(super) struct Upgrade {
