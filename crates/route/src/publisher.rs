@@ -79,7 +79,7 @@ impl Publisher {
         let converted = if index.v1.is_empty() {
             None
         } else {
-            self.to_v1(&index, &batch)
+            self.carry_to_v1(&index, &batch)
         };
         let unmatched = self.v2.unmatched();
         self.exchange.count_in(batch.len(), unmatched, admitted);
@@ -107,7 +107,7 @@ impl Publisher {
         };
         let converted = match index.v2_kinds() {
             0 => None,
-            wanted => self.to_v2(&index, &batch, wanted),
+            wanted => self.carry_to_v2(&index, &batch, wanted),
         };
         let unmatched = self.v1.unmatched();
         self.exchange.count_in(batch.len(), unmatched, admitted);

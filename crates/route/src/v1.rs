@@ -12,13 +12,16 @@ use crate::{
     subscription::Subscription,
 };
 
+/// Gives each V1 envelope that a V2 one becomes to the callback.
+type ToV1 = fn(&[u8], &mut dyn FnMut(&[u8])) -> bool;
+
 /// How envelopes become those of the other generation. Handed in, since this crate
 /// knows neither schema by more than its peek.
 #[derive(Clone, Copy, Debug)]
 pub struct Converter {
     /// Calls back with each V1 envelope that a V2 one becomes: none, one, or several.
     /// False if some of it has no V1 form.
-    pub to_v1: fn(&[u8], &mut dyn FnMut(&[u8])) -> bool,
+    pub to_v1: ToV1,
     /// Appends the V2 envelope that a V1 one becomes. False, and nothing appended, if
     /// it has no V2 form.
     pub to_v2: fn(&[u8], &mut BytesMut) -> bool,
@@ -79,3 +82,6 @@ impl Exchange {
         self.add(Generation::V1, Wishes::Fed, "".into(), "".into(), frame)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,7 +35,7 @@ pub(super) struct Conversion {
 impl Publisher {
     /// Converts what readers of V1 may want of a V2 batch that is routed, and routes
     /// it. What has no V1 form is counted.
-    pub(super) fn to_v1(&mut self, index: &Index, batch: &[u8]) -> Option<Bytes> {
+    pub(super) fn carry_to_v1(&mut self, index: &Index, batch: &[u8]) -> Option<Bytes> {
         let converter = self.exchange.converter()?;
         let asked = Asked::of(&index.v1);
         let Conversion {
@@ -83,7 +83,7 @@ impl Publisher {
 
     /// Converts what readers of V2 may want of a V1 batch that is routed, and routes
     /// it.
-    pub(super) fn to_v2(&mut self, index: &Index, batch: &[u8], wanted: u8) -> Option<Bytes> {
+    pub(super) fn carry_to_v2(&mut self, index: &Index, batch: &[u8], wanted: u8) -> Option<Bytes> {
         let converter = self.exchange.converter()?;
         let Conversion { out, origins, .. } = &mut self.conversion;
         origins.clear();
