@@ -5,10 +5,17 @@
 
 use bytes::{BufMut, BytesMut};
 
+#[cfg(test)]
+mod tests;
+
+/// The content type up to the boundary.
+const CONTENT_TYPE: &str = "multipart/x-protobuf; boundary=";
+
 /// Writes a body part by part.
 #[derive(Clone, Debug)]
 pub struct Writer {
     boundary: String,
+    /// Nothing was written yet.
     first: bool,
 }
 
@@ -49,8 +56,6 @@ impl Writer {
     }
 }
 
-const CONTENT_TYPE: &str = "multipart/x-protobuf; boundary=";
-
 /// Why a body could not be taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MultipartError {
@@ -60,16 +65,41 @@ pub enum MultipartError {
     /// The body ends before its last boundary.
     #[error("the multipart body is cut short")]
     Truncated,
-    /// What lies between two boundaries is no part.
-    #[error("a part of the multipart body has no blank line")]
+    /// Between two boundaries there is no part.
+    #[error("a part of the multipart body has no blank line before its content")]
     Malformed,
 }
 
-/// The parts of a body, without their headers.
+/// The parts of a body in order, without their headers.
 ///
 /// # Errors
 /// See [`MultipartError`].
 pub fn parts<'a>(content_type: &str, body: &'a [u8]) -> Result<Vec<&'a [u8]>, MultipartError> {
-    let _ = (content_type, body);
-    Err(MultipartError::NoBoundary)
+    let boundary = content_type.split_once("boundary=").map(|(_, rest)| rest);
+    let boundary = boundary.map(|text| text.trim_matches('"'));
+    let boundary = boundary.filter(|text| !text.is_empty());
+    let boundary = boundary.ok_or(MultipartError::NoBoundary)?;
+    let delimiter = format!("\r\n--{boundary}").into_bytes();
+    // The first boundary may stand at the very start, without a line end before it.
+    let mut rest = match body.strip_prefix(&delimiter[2..]) {
+        Some(rest) => rest,
+        None => split(body, &delimiter).ok_or(MultipartError::Truncated)?.1,
+    };
+    let mut parts = Vec::new();
+    while !rest.starts_with(b"--") {
+        let (part, after) = split(rest, &delimiter).ok_or(MultipartError::Truncated)?;
+        // The boundary's line ends, header lines follow, then an empty line.
+        let (_headers, content) = split(part, b"\r\n\r\n").ok_or(MultipartError::Malformed)?;
+        parts.push(content);
+        rest = after;
+    }
+    Ok(parts)
+}
+
+/// What is before and after the first `needle`.
+fn split<'a>(text: &'a [u8], needle: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let at = text
+        .windows(needle.len())
+        .position(|window| window == needle)?;
+    Some((&text[..at], &text[at + needle.len()..]))
 }
