@@ -2,13 +2,11 @@ package logweir_test
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"testing"
 )
 
@@ -79,7 +77,11 @@ func (f *fleet) startAgent(t *testing.T, near, far string) *process {
 	env := map[string]string{
 		"AGENT_PORT":              "0",
 		"AGENT_TAGS":              "deployment:cf,index:" + near,
-		"AGENT_DISABLE_UDP":       "true",
+		"AGENT_DEPLOYMENT":        "cf",
+		"AGENT_JOB":               "cell",
+		"AGENT_INDEX":             near,
+		"AGENT_IP":                "127.0.0.1",
+		"AGENT_DISABLE_UDP":       "false",
 		"AGENT_INCOMING_UDP_PORT": "0",
 		"METRICS_PORT":            "0",
 		"PPROF_PORT":              "0",
@@ -94,6 +96,7 @@ func (f *fleet) startAgent(t *testing.T, near, far string) *process {
 	agent := startAs(t, "loggregator-agent", env)
 	agent.port(t, "metrics")
 	agent.port(t, "grpc")
+	agent.port(t, "udp")
 	return agent
 }
 
@@ -171,13 +174,7 @@ func (a authorized) Do(r *http.Request) (*http.Response, error) {
 // system is the fleet seen from one agent.
 func (f *fleet) system(t *testing.T, agent int) system {
 	t.Helper()
-	pool := x509.NewCertPool()
-	pem, err := os.ReadFile(f.ids.ca())
-	must(t, err)
-	if !pool.AppendCertsFromPEM(pem) {
-		t.Fatal("no authority in " + f.ids.ca())
-	}
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: f.ids.pool(t)}}
 	s := system{
 		ingress: "127.0.0.1:" + f.agents[agent].port(t, "grpc"),
 		gateway: "https://127.0.0.1:" + f.gateway.port(t, "http"),

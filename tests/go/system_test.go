@@ -22,6 +22,8 @@ type system struct {
 	// host:port of local ingress, and of each place to read from over gRPC.
 	ingress string
 	egress  []string
+	// host:port of the UDP door for dropsonde.
+	dropsonde string
 	// URL of the gateway, and the client and token that it wants.
 	gateway string
 	doer    loggregator.Doer
@@ -42,13 +44,14 @@ func runAll(t *testing.T) system {
 	must(t, json.Unmarshal(text, &doors))
 	certs := filepath.Join(data, "certs")
 	return system{
-		ingress: doors["ingress"],
-		egress:  []string{doors["grpc"]},
-		gateway: "http://" + doors["http"],
-		doer:    http.DefaultClient,
-		ca:      filepath.Join(certs, "ca.crt"),
-		cert:    filepath.Join(certs, "client.crt"),
-		key:     filepath.Join(certs, "client.key"),
+		ingress:   doors["ingress"],
+		egress:    []string{doors["grpc"]},
+		dropsonde: doors["dropsonde"],
+		gateway:   "http://" + doors["http"],
+		doer:      http.DefaultClient,
+		ca:        filepath.Join(certs, "ca.crt"),
+		cert:      filepath.Join(certs, "client.crt"),
+		key:       filepath.Join(certs, "client.key"),
 	}
 }
 

@@ -5,6 +5,7 @@
 //! deadline, which `LOGWEIR_TEST_PATIENCE` multiplies.
 
 pub mod certificates;
+pub mod datagrams;
 pub mod envelopes;
 pub mod http;
 pub mod patience;
@@ -12,3 +13,4 @@ pub mod process;
 pub mod stream;
 pub mod system;
 pub mod tls;
+pub mod websocket;
