@@ -4,11 +4,14 @@ use crate::verdict::Verdict;
 
 mod agent_tagger;
 mod counter_aggregation;
+mod counter_aggregation_v1;
 mod deterministic_names;
 mod gateway_selectors;
 mod gateway_sse;
 mod rlp_tags;
 mod selectors;
+mod udp_agent_v1;
+mod udp_forwarder;
 mod v1_to_v2;
 mod v2_to_v1;
 
@@ -31,6 +34,10 @@ pub const FORMATS: &[Format] = &[
         judge: counter_aggregation::judge,
     },
     Format {
+        name: "counter_aggregation_v1",
+        judge: counter_aggregation_v1::judge,
+    },
+    Format {
         name: "deterministic_names",
         judge: deterministic_names::judge,
     },
@@ -49,6 +56,14 @@ pub const FORMATS: &[Format] = &[
     Format {
         name: "selectors",
         judge: selectors::judge,
+    },
+    Format {
+        name: "udp_agent_v1",
+        judge: udp_agent_v1::judge,
+    },
+    Format {
+        name: "udp_forwarder",
+        judge: udp_forwarder::judge,
     },
     Format {
         name: "v1_to_v2",

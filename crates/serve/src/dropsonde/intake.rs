@@ -8,7 +8,6 @@ use logweir_route::{
     Admitted, Chunk, Exchange, Feeder, Publisher,
     queue::{CHUNK_BYTES, CHUNK_ENVELOPES},
 };
-use logweir_wire::convert;
 
 use super::{
     counts::{Batch, Counts},
@@ -31,9 +30,8 @@ pub(super) struct Intake {
     exchange: Arc<Exchange>,
     onward: Onward,
     counts: Arc<Counts>,
-    /// The envelope at hand as V1, and as it goes on.
-    tagged: BytesMut,
-    converted: BytesMut,
+    /// The envelope at hand, as it goes on.
+    envelope: BytesMut,
     frames: BytesMut,
     envelopes: u32,
 }
@@ -51,8 +49,7 @@ impl Intake {
             exchange,
             onward,
             counts,
-            tagged: BytesMut::new(),
-            converted: BytesMut::new(),
+            envelope: BytesMut::new(),
             frames: BytesMut::new(),
             envelopes: 0,
         }
@@ -87,18 +84,12 @@ impl Intake {
     }
 
     fn add(&mut self, datagram: &[u8]) -> Result<(), Reason> {
-        self.tagged.clear();
-        self.rules.apply(datagram, &mut self.tagged)?;
-        let envelope = match self.onward {
-            Onward::Agent(_) => {
-                self.converted.clear();
-                // What the rules let pass is an envelope.
-                convert::v1_to_v2(&self.tagged, &mut self.converted)
-                    .map_err(|_| Reason::Unmarshal)?;
-                &self.converted
-            }
-            Onward::Routers(_) | Onward::Exchange(_) => &self.tagged,
-        };
+        let envelope = &mut self.envelope;
+        envelope.clear();
+        match self.onward {
+            Onward::Agent(_) => self.rules.apply_v2(datagram, envelope)?,
+            Onward::Routers(_) | Onward::Exchange(_) => self.rules.apply(datagram, envelope)?,
+        }
         if self.envelopes == CHUNK_ENVELOPES || self.frames.len() + envelope.len() > CHUNK_BYTES {
             let (frames, envelopes) = (std::mem::take(&mut self.frames), self.envelopes);
             hand_over(&mut self.onward, frames, envelopes);

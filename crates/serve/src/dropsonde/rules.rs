@@ -2,6 +2,7 @@
 
 use bytes::BytesMut;
 use logweir_wire::{
+    convert,
     dropsonde::{self, Defaults, Rejected},
     legacy::{self, LegacyError, Secret},
 };
@@ -67,7 +68,7 @@ impl Reason {
         match error {
             LegacyError::Malformed => Reason::Unmarshal,
             LegacyError::Unsigned => Reason::Unsigned,
-            LegacyError::BadSignature => Reason::BadSignature,
+            LegacyError::BadSignature | LegacyError::Cipher => Reason::BadSignature,
         }
     }
 }
@@ -88,6 +89,8 @@ pub struct Rules {
     form: Form,
     defaults: Defaults,
     totals: Option<Totals>,
+    /// Room for an envelope on its way to V2.
+    tagged: BytesMut,
 }
 
 impl Rules {
@@ -98,6 +101,7 @@ impl Rules {
             form: Form::Dropsonde,
             defaults: defaults(config),
             totals: totals.then(|| Totals::new(config.counters)),
+            tagged: BytesMut::new(),
         }
     }
 
@@ -111,6 +115,7 @@ impl Rules {
             },
             defaults: defaults(config),
             totals: None,
+            tagged: BytesMut::new(),
         }
     }
 
@@ -135,6 +140,23 @@ impl Rules {
         });
         dropsonde::tag(envelope, &seen, &self.defaults, total, out);
         Ok(())
+    }
+}
+
+impl Rules {
+    /// The same as a V2 envelope, as a UDP forwarder sends it on.
+    ///
+    /// # Errors
+    /// As [`Rules::apply`].
+    pub fn apply_v2(&mut self, datagram: &[u8], out: &mut BytesMut) -> Result<(), Reason> {
+        let mut tagged = std::mem::take(&mut self.tagged);
+        tagged.clear();
+        let applied = self.apply(datagram, &mut tagged).and_then(|()| {
+            // What is taken is an envelope.
+            convert::v1_to_v2(&tagged, out).map_err(|_| Reason::Unmarshal)
+        });
+        self.tagged = tagged;
+        applied
     }
 }
 

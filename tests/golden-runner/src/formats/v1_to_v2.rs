@@ -53,7 +53,7 @@ fn ours(payload: &[u8], use_preferred_tags: bool) -> Result<Option<v2::Envelope>
 }
 
 /// The strings of the cases, mended before the conversion.
-fn mended(mut envelope: v1::Envelope) -> v1::Envelope {
+pub(super) fn mended(mut envelope: v1::Envelope) -> v1::Envelope {
     fn mend(text: &mut Option<Bytes>) {
         if let Some(text) = text {
             *text = String::from_utf8_lossy(text).into_owned().into();
