@@ -194,6 +194,8 @@ fn plan(
 fn role_config(role: Role, settings: &Settings) -> RoleConfig {
     let mut gateway = settings.gateway.clone();
     gateway.auth = settings.auth.clone();
+    let mut traffic_controller = settings.traffic_controller.clone();
+    traffic_controller.auth = settings.auth.clone();
     let mut agent = settings.agent.clone();
     agent.dropsonde = settings.dropsonde.clone();
     let mut udp_forwarder = settings.udp_forwarder.clone();
@@ -214,6 +216,7 @@ fn role_config(role: Role, settings: &Settings) -> RoleConfig {
             router: settings.router.clone(),
             rlp: settings.rlp.clone(),
             gateway,
+            traffic_controller,
         })),
     }
 }

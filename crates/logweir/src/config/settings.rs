@@ -10,6 +10,7 @@ use logweir_serve::{
     rlp::RlpConfig,
     router::RouterConfig,
     settings::duration,
+    traffic_controller::TrafficControllerConfig,
     udp_forwarder::UdpForwarderConfig,
 };
 use schemars::JsonSchema;
@@ -42,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) rlp: RlpConfig,
     /// The gateway. `logweir run` takes its stream settings.
     pub(crate) gateway: GatewayConfig,
+    /// The traffic controller. `logweir run` takes its session settings.
+    pub(crate) traffic_controller: TrafficControllerConfig,
     /// The UDP forwarder.
     pub(crate) udp_forwarder: UdpForwarderConfig,
     /// The UDP doors of the agent, the UDP forwarder and `logweir run`.
@@ -79,6 +82,7 @@ impl Default for Settings {
             router: RouterConfig::default(),
             rlp: RlpConfig::default(),
             gateway: GatewayConfig::default(),
+            traffic_controller: TrafficControllerConfig::default(),
             udp_forwarder: UdpForwarderConfig::default(),
             dropsonde: DropsondeConfig::default(),
             auth: AuthConfig::default(),

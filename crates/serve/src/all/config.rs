@@ -7,6 +7,7 @@ use crate::{
     gateway::{GatewayConfig, HttpsFiles},
     rlp::RlpConfig,
     router::RouterConfig,
+    traffic_controller::TrafficControllerConfig,
 };
 
 /// Every role over one exchange in memory. The roles' own listen addresses, router
@@ -33,4 +34,6 @@ pub struct RunConfig {
     pub rlp: RlpConfig,
     /// Event streams and who may read.
     pub gateway: GatewayConfig,
+    /// V1 sessions of the front door.
+    pub traffic_controller: TrafficControllerConfig,
 }

@@ -23,6 +23,7 @@ use crate::{
     rlp,
     router::{self, end_with, exchange_limits},
     self_metrics::{self, Identity},
+    traffic_controller::{self, Source},
 };
 
 /// Starts everything. The doors are bound when this returns: `http`, `grpc`,
@@ -70,6 +71,7 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
         readers: V1Readers::new(Arc::clone(&exchange), Upstream::Exchange, options),
         recents: Recents::start(&exchange, &config.router.recent, &registry, context),
     };
+    let source = Source::local(Arc::clone(&doppler.readers), doppler.recents.clone());
     let readers_v2 = Some(Arc::clone(&readers));
     let door = Door::of_both(Some(publishing), readers_v2, Some(doppler));
     let limits = &config.router.limits;
@@ -121,16 +123,32 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
         &front_metrics,
         context.shutdown.stop.clone(),
     );
+    let sessions = Registry::new();
+    let at = traffic_controller::Door {
+        address: config.http,
+        tls: https.is_some(),
+    };
+    let controller = traffic_controller::controller(
+        &config.traffic_controller,
+        source,
+        Arc::clone(&authorizer),
+        at,
+        &sessions,
+        context,
+    )
+    .await?;
     let pages = StatusPages {
         readiness: readiness.clone(),
         registries: vec![
             ("router", registry.clone()),
             ("rlp", proxy.clone()),
             ("gateway", front_metrics),
+            ("traffic-controller", sessions.clone()),
         ],
         access: MetricsAccess::of_door(config.http, Some(authorizer)),
     };
-    let front = Front::new(Some(gateway), Some(pages), AccessLog::Tracing);
+    let front = Front::new(Some(gateway), Some(pages), AccessLog::Tracing)
+        .with_traffic_controller(controller);
     let settings = Front::http_settings();
     doors::http(
         "http",
@@ -154,6 +172,9 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
         origin: "loggregator.rlp",
     };
     self_metrics::publish(&config.rlp.self_metrics, &proxy, rlp, &exchange, context);
+    let to = &config.traffic_controller.self_metrics;
+    let identity = traffic_controller::IDENTITY;
+    self_metrics::publish(to, &sessions, identity, &exchange, context);
     producers.extend(datagrams.producers);
     end_with(&exchange, &producers, context);
     part.ready();

@@ -2,6 +2,7 @@
 
 pub mod access_log;
 pub(crate) mod answer;
+pub(crate) mod form;
 mod path;
 mod readiness;
 mod request_id;

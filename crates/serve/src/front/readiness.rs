@@ -9,6 +9,7 @@ use std::{
 struct State {
     /// Why a part is not ready; `None` when it is.
     parts: BTreeMap<String, Option<String>>,
+    remarks: BTreeMap<String, String>,
     draining: bool,
 }
 
@@ -56,6 +57,21 @@ impl Readiness {
             reasons.insert("process".into(), "draining".into());
         }
         reasons
+    }
+
+    /// Says something about `what` that does not make the process less ready, such as
+    /// that a part works with less than all of its connections; `None` takes it back.
+    pub fn remark(&self, what: &str, remark: Option<String>) {
+        let mut state = self.lock();
+        match remark {
+            Some(remark) => state.remarks.insert(what.to_owned(), remark),
+            None => state.remarks.remove(what),
+        };
+    }
+
+    /// What was remarked, by what it is about.
+    pub fn remarks(&self) -> BTreeMap<String, String> {
+        self.lock().remarks.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

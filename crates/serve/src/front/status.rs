@@ -65,12 +65,23 @@ impl StatusPages {
     }
 
     fn ready(&self) -> Response<Body> {
-        let reasons = self.readiness.reasons();
-        if reasons.is_empty() {
+        let (reasons, remarks) = (self.readiness.reasons(), self.readiness.remarks());
+        let ready = reasons.is_empty();
+        if ready && remarks.is_empty() {
             return plain(StatusCode::OK, "ok");
         }
-        let page = serde_json::json!({ "ready": false, "reasons": reasons }).to_string();
-        let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, page);
+        let mut page = serde_json::json!({ "ready": ready });
+        if !ready {
+            page["reasons"] = serde_json::json!(reasons);
+        }
+        if !remarks.is_empty() {
+            page["remarks"] = serde_json::json!(remarks);
+        }
+        let status = match ready {
+            true => StatusCode::OK,
+            false => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let mut response = plain(status, page.to_string());
         let json = HeaderValue::from_static("application/json");
         response.headers_mut().insert(header::CONTENT_TYPE, json);
         response

@@ -15,6 +15,6 @@ pub use config::{GatewayConfig, HttpsFiles, StreamConfig};
 pub use errors::ReadError;
 pub use handler::Gateway;
 pub use query::{MAX_SELECTORS, Query, QueryError};
-pub(crate) use start::{Https, guard};
 pub use start::start;
+pub(crate) use start::{Https, guard};
 pub use upstream::{BatchStream, RemoteRlp, Upstream};

@@ -1,10 +1,9 @@
 //! From the query of `/v2/read` to the request for the reverse log proxy (spec 6.3).
 
-use std::borrow::Cow;
-
 use logweir_proto::v2;
-use percent_encoding::percent_decode_str;
 use thiserror::Error;
+
+use crate::front::form;
 
 /// Most selectors of one request. A query of 64 KiB could ask for millions, as the
 /// product of its source ids and its metric names.
@@ -30,21 +29,14 @@ pub enum QueryError {
 /// Bytes that are no UTF-8 become U+FFFD, as they do in envelopes on their way in.
 /// (Skipping them would widen the selection, down to every source.)
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Query<'a> {
-    pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+pub struct Query {
+    pairs: Vec<(String, String)>,
 }
 
-impl<'a> Query<'a> {
+impl Query {
     /// Reads a raw query, without its question mark.
-    pub fn parse(raw: &'a str) -> Self {
-        let pairs = raw
-            .split('&')
-            .filter(|pair| !pair.is_empty() && !pair.contains(';'))
-            .filter_map(|pair| {
-                let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-                Some((unescape(key)?, unescape(value)?))
-            })
-            .collect();
+    pub fn parse(raw: &str) -> Self {
+        let pairs = form::fields(raw).collect();
         Self { pairs }
     }
 
@@ -132,23 +124,6 @@ impl<'a> Query<'a> {
     fn first(&self, key: &str) -> String {
         self.all(key).next().unwrap_or_default().to_owned()
     }
-}
-
-/// `None` for a percent sign without two hex digits behind it.
-fn unescape(text: &str) -> Option<Cow<'_, str>> {
-    let escapes_are_whole = text
-        .split('%')
-        .skip(1)
-        .all(|rest| rest.len() >= 2 && rest.as_bytes()[..2].iter().all(u8::is_ascii_hexdigit));
-    if !escapes_are_whole {
-        return None;
-    }
-    if !text.contains(['%', '+']) {
-        return Some(Cow::Borrowed(text));
-    }
-    let spaced = text.replace('+', " ");
-    let decoded = percent_decode_str(&spaced).decode_utf8_lossy().into_owned();
-    Some(Cow::Owned(decoded))
 }
 
 #[cfg(test)]

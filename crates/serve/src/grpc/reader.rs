@@ -18,7 +18,7 @@ use logweir_proto::{
     frames::{Frame as Framed, frames, push_frame},
 };
 use logweir_route::{
-    Cause, Chunk, Loss, QueueStats, Subscription, Terms, notice, notice_v1::NoticesV1,
+    Cause, Chunk, Generation, Loss, QueueStats, Subscription, Terms, notice, notice_v1::NoticesV1,
 };
 use tokio::time::{Instant, Sleep};
 use tonic::Status;
@@ -193,6 +193,38 @@ impl ReaderStream {
         self.alarm = Some(Box::pin(tokio::time::sleep_until(until)));
         let chunk = self.notices.chunk(loss, unix_nanos());
         self.convert(chunk)
+    }
+
+    /// Gives up on a reader that does not read: what waits for it is lost, and so are
+    /// the frames `in_hand`, which it took and did not pass on. The frames of a notice
+    /// tell how much that is, with what was not told yet; none if nothing was lost.
+    pub(crate) fn abandon(&mut self, generation: Generation, in_hand: Bytes) -> Option<Bytes> {
+        let mut loss = Loss::default();
+        let mut chunks: Vec<Chunk> = self.behind.take().into_iter().collect();
+        chunks.push(Chunk {
+            envelopes: u32::try_from(frames(&in_hand).flatten().count()).unwrap_or(u32::MAX),
+            frames: in_hand,
+            deprecated_tags: false,
+        });
+        // What comes meanwhile is lost with the subscription.
+        let mut left = self.subscription.stats().queued;
+        while left > 0 {
+            let Some(taken) = self.subscription.try_take() else {
+                break;
+            };
+            if let Some(untold) = taken.loss {
+                loss.add(&untold);
+            }
+            let Some(chunk) = taken.chunk else { break };
+            left = left.saturating_sub(u64::from(chunk.envelopes));
+            chunks.push(chunk);
+        }
+        for chunk in chunks.iter().filter(|chunk| chunk.envelopes > 0) {
+            loss.record_frames(generation, Cause::ReaderGone, &chunk.frames);
+            self.subscription
+                .lost_after_taking(Cause::ReaderGone, chunk);
+        }
+        (!loss.is_empty()).then(|| self.notice(&loss).frames)
     }
 
     fn convert(&self, chunk: Chunk) -> Chunk {

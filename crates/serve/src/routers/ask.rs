@@ -67,11 +67,13 @@ impl Routers {
     async fn ask_one(&self, link: &Link, call: Call, until: Instant) -> Result<Bytes, Status> {
         let connected = async {
             let mut state = link.state.subscribe();
-            let known = state.wait_for(|state| *state != State::New).await;
-            match known.as_deref() {
-                Ok(State::Down) | Err(_) => None,
-                _ => Some(()),
-            }?;
+            let down = {
+                let known = state.wait_for(|state| *state != State::New).await;
+                matches!(known.as_deref(), Ok(State::Down) | Err(_))
+            };
+            if down {
+                return None;
+            }
             Some(link.connection(&self.dialer).await)
         };
         let patience = until.min(Instant::now() + PATIENCE);

@@ -1,13 +1,15 @@
 //! Settings of the traffic controller.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
     time::Duration,
 };
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{cookie::CookieConfig, upstream::ZoneConfig};
 use crate::{
     auth::AuthConfig,
     gateway::HttpsFiles,
@@ -27,6 +29,8 @@ pub struct TrafficControllerConfig {
     /// Routers to read from: `host:port` (every address of the name) or `srv:NAME`
     /// (every target of a DNS SRV record). Looked up again at the interval below.
     pub routers: Vec<String>,
+    /// More routers, in zones of their own.
+    pub zones: Vec<ZoneConfig>,
     /// Identity towards the routers, and the authorities of their certificates.
     pub router_tls: TlsFiles,
     /// Name that a router's certificate must carry.
@@ -47,6 +51,16 @@ pub struct TrafficControllerConfig {
     pub auth: AuthConfig,
     /// How the WebSocket sessions behave.
     pub sessions: SessionConfig,
+    /// `/set-cookie`.
+    pub cookie: CookieConfig,
+    /// File of the security log: a line in the Common Event Format for each request.
+    /// Opened again on SIGHUP; none when absent.
+    pub security_log: Option<PathBuf>,
+    /// Address of this host in the security log; where the door listens when absent.
+    pub security_log_address: Option<IpAddr>,
+    /// Answer `/v2/info` and `/` as a cloud controller does, so that clients find this
+    /// endpoint where there is none.
+    pub info: bool,
     /// Plain-HTTP status page (`/healthz`, `/readyz`, `/metrics`); none when absent.
     pub status: Option<SocketAddr>,
     /// The traffic controller's own metrics as envelopes.
@@ -92,6 +106,7 @@ impl Default for TrafficControllerConfig {
             https: None,
             cipher_suites: Vec::new(),
             routers: Vec::new(),
+            zones: Vec::new(),
             router_tls: TlsFiles::default(),
             router_name: "doppler".into(),
             resolve_interval: Duration::from_secs(10),
@@ -100,6 +115,10 @@ impl Default for TrafficControllerConfig {
             queues_total_bytes: 512 << 20,
             auth: AuthConfig::default(),
             sessions: SessionConfig::default(),
+            cookie: CookieConfig::default(),
+            security_log: None,
+            security_log_address: None,
+            info: false,
             status: None,
             self_metrics: SelfMetricsConfig {
                 interval: Duration::from_secs(60),

@@ -13,7 +13,11 @@ use percent_encoding::percent_decode_str;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
-    SessionConfig, access, cef, cookie, endpoints, info,
+    SessionConfig, access,
+    cef::SecurityLog,
+    cookie::{self, CookieConfig},
+    endpoints,
+    info::Info,
     legacy::{self, Page},
     session::{self, About, SessionFigures},
     socket::{self, Upgrade},
@@ -33,6 +37,12 @@ pub struct Options {
     pub authorizer: Arc<Authorizer>,
     /// How its sessions behave.
     pub sessions: SessionConfig,
+    /// What `/set-cookie` may set.
+    pub cookie: CookieConfig,
+    /// Where requests are noted, if anywhere.
+    pub security_log: Option<SecurityLog>,
+    /// What `/v2/info` says, if it is answered.
+    pub info: Option<Info>,
 }
 
 /// Guards the V1 paths and answers them. Clones are the same traffic controller.
@@ -106,11 +116,6 @@ impl TrafficController {
         }))
     }
 
-    /// What it is made of.
-    pub(super) fn options(&self) -> &Options {
-        &self.0.options
-    }
-
     /// Where its envelopes come from.
     pub(super) fn source(&self) -> &Source {
         &self.0.options.source
@@ -122,13 +127,19 @@ impl TrafficController {
         request: Request<Body>,
     ) -> Result<Response<Body>, Request<Body>> {
         let (mut parts, body) = request.into_parts();
+        if let Some(log) = &self.0.options.security_log {
+            log.note(&parts);
+        }
         let route = match route(parts.uri.path()) {
             Some(route) => route,
             None => {
-                return info::answer(self, &parts).ok_or_else(|| Request::from_parts(parts, body));
+                return match &self.0.options.info {
+                    Some(info) => info.answer(&parts),
+                    None => None,
+                }
+                .ok_or_else(|| Request::from_parts(parts, body));
             }
         };
-        cef::note(self, &parts);
         Ok(match route {
             Route::Stream(app) => self.stream(&mut parts, app).await,
             Route::Firehose(shard) => self.firehose(&mut parts, shard).await,
@@ -140,7 +151,7 @@ impl TrafficController {
                 Ok(()) => endpoints::container_metrics(self, &parts, &app).await,
                 Err(denied) => denied,
             },
-            Route::SetCookie => cookie::answer(self, &parts, body).await,
+            Route::SetCookie => cookie::answer(&self.0.options.cookie, &parts, body).await,
             Route::Legacy(page) => legacy::answer(self, &mut parts, page).await,
         })
     }
@@ -263,8 +274,8 @@ fn class(query: &str) -> Option<Class> {
     let (_, value) =
         url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "filter-type")?;
     match &*value {
-        "logs" => Some(Class::Logs),
-        "metrics" => Some(Class::Metrics),
+        "logs" => Some(Class::Log),
+        "metrics" => Some(Class::Metric),
         _ => None,
     }
 }

@@ -7,7 +7,7 @@
 
 use std::{
     collections::{HashMap, hash_map::RandomState},
-    future::{Future, poll_fn},
+    future::poll_fn,
     hash::BuildHasher,
     task::{Context, Poll},
     time::Duration,
@@ -41,7 +41,7 @@ const AHEAD_BYTES: usize = 1 << 20;
 ///
 /// # Errors
 /// As [`Source::open`].
-pub async fn then_live(source: &Source, wanted: Wanted, last: usize) -> Result<BoxFrames, Status> {
+pub(super) async fn then_live(source: &Source, wanted: Wanted, last: usize) -> Result<BoxFrames, Status> {
     let Some(app) = wanted.app.clone() else {
         return Ok(Box::new(source.open(wanted)?));
     };
@@ -69,7 +69,7 @@ pub async fn then_live(source: &Source, wanted: Wanted, last: usize) -> Result<B
 ///
 /// # Errors
 /// As [`Source::recent`].
-pub async fn alone(source: &Source, app: &str, last: usize) -> Result<Bytes, Status> {
+pub(super) async fn alone(source: &Source, app: &str, last: usize) -> Result<Bytes, Status> {
     let logs = source.recent(app, last).await?;
     let mut frames = BytesMut::new();
     for log in &logs {
@@ -134,7 +134,8 @@ impl Both {
             hasher: RandomState::new(),
             expected: HashMap::with_capacity(logs.len()),
         };
-        for key in logs.iter().filter_map(|log| both.key(log)) {
+        let keys: Vec<_> = logs.iter().filter_map(|log| both.key(log)).collect();
+        for key in keys {
             *both.expected.entry(key).or_default() += 1;
         }
         both
