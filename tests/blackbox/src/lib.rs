@@ -7,10 +7,12 @@
 pub mod certificates;
 pub mod datagrams;
 pub mod envelopes;
+pub mod events;
 pub mod http;
 pub mod patience;
 pub mod process;
 pub mod stream;
 pub mod system;
 pub mod tls;
+pub mod v1;
 pub mod websocket;
