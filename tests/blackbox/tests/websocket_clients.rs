@@ -129,7 +129,7 @@ async fn a_client_that_never_reads_is_closed_and_the_others_hear_all() {
     });
     let lines: Vec<_> = (0..100).map(|_| log(APP, &padding)).collect();
     let flood = batch(&lines);
-    let slow = async || sum(&system.metrics().await, "logweir_slow_consumers", &[]);
+    let slow = async || sum(&system.metrics().await, "doppler_proxy_slow_consumer", &[]);
     eventually("the stuck one is closed", async || {
         for _ in 0..10 {
             producer.send(&flood).await;
@@ -154,11 +154,9 @@ async fn a_client_that_vanishes_is_no_slow_consumer() {
     let system = System::start_with(SHORT).await;
     let (producer, mut socket) = session(&system).await;
     let count = async || {
-        sum(
-            &system.metrics().await,
-            "logweir_traffic_controller_sessions",
-            &[],
-        )
+        let page = system.metrics().await;
+        let of = |name| sum(&page, name, &[]);
+        of("doppler_proxy_firehoses") + of("doppler_proxy_app_streams")
     };
     for n in 0..20 {
         let vanishing = open(&system, &format!("/firehose/{n}")).await;
@@ -171,7 +169,7 @@ async fn a_client_that_vanishes_is_no_slow_consumer() {
     .await;
     carries_on(&producer, &mut socket).await;
     let page = system.metrics().await;
-    assert_eq!(sum(&page, "logweir_slow_consumers", &[]).to_string(), "0");
+    assert_eq!(sum(&page, "doppler_proxy_slow_consumer", &[]).to_string(), "0");
 }
 
 #[tokio::test]

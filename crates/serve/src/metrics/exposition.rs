@@ -20,6 +20,8 @@ pub fn text(parts: &[(&str, Snapshot)]) -> String {
     }
     let mut page = String::new();
     for (name, parts) in families {
+        // Some peers' names have dots, which this format does not know.
+        let name = &name.replace('.', "_");
         let Some((_, first)) = parts.first() else {
             continue;
         };
@@ -98,6 +100,18 @@ mod tests {
              # HELP subscriptions Streams.\n\
              # TYPE subscriptions gauge\n\
              subscriptions{role=\"router\"} 2.5\n"
+        );
+    }
+
+    #[test]
+    fn dots_in_names_become_underscores() {
+        let mut snapshot = Snapshot::default();
+        snapshot.gauge("doppler_proxy.firehoses", "Open.", "connections", &[], 2.0);
+        assert_eq!(
+            text(&[("", snapshot)]),
+            "# HELP doppler_proxy_firehoses Open.\n\
+             # TYPE doppler_proxy_firehoses gauge\n\
+             doppler_proxy_firehoses 2\n"
         );
     }
 
