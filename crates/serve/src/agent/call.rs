@@ -18,10 +18,13 @@ use logweir_net::{
     grpc::{self, Messages},
 };
 use logweir_proto::{frames::frames, service};
-use logweir_route::Chunk;
+use logweir_route::{
+    Chunk, Loss, notice,
+    notice_v1::{FormV1, NoticesV1},
+};
 use tonic::{Code, Status};
 
-use super::lanes::Lanes;
+use super::{lanes::Lanes, links::LinksOptions};
 
 /// Most bytes of the answer, which is an empty message.
 const ANSWER_BYTES: usize = 4 << 10;
@@ -48,6 +51,30 @@ impl Call {
         match self {
             Self::BatchSender => grpc::request_body(source.map(|chunk| Ok(chunk.frames))),
             Self::Pusher => grpc::framed_request_body(source.map(|chunk| one_by_one(&chunk))),
+        }
+    }
+}
+
+/// How whoever reads further down is told what these connections lost.
+pub(super) enum Notices {
+    V1(NoticesV1),
+    V2 { hop: &'static str },
+}
+
+impl Notices {
+    pub(super) fn of(options: &LinksOptions) -> Self {
+        let hop = options.hop;
+        match options.call {
+            Call::BatchSender => Self::V2 { hop },
+            Call::Pusher => Self::V1(NoticesV1::new(FormV1::Logs, hop, options.next)),
+        }
+    }
+
+    /// The notices of one loss, at `now` in Unix nanoseconds.
+    pub(super) fn chunk(&mut self, loss: &Loss, now: i64) -> Chunk {
+        match self {
+            Self::V1(notices) => notices.chunk(loss, now),
+            Self::V2 { hop } => notice::chunk(loss, notice::Form::Log, hop, now),
         }
     }
 }

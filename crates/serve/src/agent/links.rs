@@ -17,12 +17,12 @@ use logweir_net::{
     resolve::{Resolver, Target},
     shutdown::Shutdown,
 };
-use logweir_route::{Cause, Loss, Subscription, Taken, Terms, notice};
+use logweir_route::{Cause, Subscription, Taken, Terms};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    call::{Call, LaneStream, log_end, outcome, refusal},
+    call::{Call, LaneStream, Notices, log_end, outcome, refusal},
     lanes::{Lanes, Load},
     spread::{Better, Spread},
 };
@@ -122,6 +122,7 @@ impl Links {
     /// reads a source further down is told what this agent lost of it.
     async fn dispatch(&self) {
         let mut told = None;
+        let mut notices = Notices::of(&self.options);
         loop {
             poll_fn(|context| self.lanes.poll_placed(context)).await;
             let Some(taken) = self.take(told).await else {
@@ -129,7 +130,9 @@ impl Links {
             };
             if let Some(loss) = taken.loss {
                 told = Some(Instant::now());
-                self.lanes.put(self.notice_of(loss));
+                let chunk = notices.chunk(&loss, unix_nanos());
+                let tells = Some(loss);
+                self.lanes.put(Load { chunk, tells });
             }
             if let Some(chunk) = taken.chunk {
                 self.lanes.put(Load { chunk, tells: None });
@@ -156,12 +159,6 @@ impl Links {
             }
         }
         take(true).await
-    }
-
-    fn notice_of(&self, loss: Box<Loss>) -> Load {
-        let chunk = notice::chunk(&loss, notice::Form::Log, self.options.hop, unix_nanos());
-        let tells = Some(loss);
-        Load { chunk, tells }
     }
 
     fn log_open(&self, address: SocketAddr) {

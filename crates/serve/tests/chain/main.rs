@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // a failed unwrap here is a failed test
 
 mod agent;
+mod datagrams;
 mod hosts;
 mod rlp;
 mod router;
