@@ -1,0 +1,175 @@
+//! The doors of each role: no two on one address, none open to strangers.
+
+use std::net::SocketAddr;
+
+use super::Found;
+use crate::{config::settings::Settings, role::Role};
+
+/// How a door knows who comes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Guard {
+    /// By a client certificate, or there is nothing to read or write.
+    Certificate,
+    /// By `[auth]`.
+    Auth,
+    /// By a secret that both sides know.
+    Secret,
+    /// Not at all.
+    Nothing,
+}
+
+pub(super) struct Door {
+    key: &'static str,
+    address: SocketAddr,
+    udp: bool,
+    guard: Guard,
+}
+
+/// Every address that `role` listens on.
+pub(super) fn doors(role: Role, settings: &Settings) -> Vec<Door> {
+    let mut doors = Vec::new();
+    let mut add = |key, address: Option<SocketAddr>, udp, guard| {
+        doors.extend(address.map(|address| Door {
+            key,
+            address,
+            udp,
+            guard,
+        }));
+    };
+    let Settings {
+        run,
+        agent,
+        router,
+        rlp,
+        gateway,
+        udp_forwarder,
+        dropsonde,
+        ..
+    } = settings;
+    let legacy = dropsonde.legacy.as_ref();
+    if matches!(role, Role::Run | Role::Agent | Role::UdpForwarder) {
+        let guard = match legacy.is_some_and(|legacy| !legacy.secret.is_empty()) {
+            true => Guard::Secret,
+            false => Guard::Nothing,
+        };
+        let address = legacy.map(|legacy| legacy.listen);
+        add("dropsonde.legacy.listen", address, true, guard);
+    }
+    match role {
+        Role::Run => {
+            add("run.http", Some(run.http), false, Guard::Auth);
+            add("run.grpc", Some(run.grpc), false, Guard::Certificate);
+            add("run.ingress", Some(run.ingress), false, Guard::Certificate);
+            add("run.dropsonde", Some(run.dropsonde), true, Guard::Nothing);
+        }
+        Role::Agent => {
+            let metrics = agent.metrics.as_ref().map(|door| door.listen);
+            add(
+                "agent.listen",
+                Some(agent.listen),
+                false,
+                Guard::Certificate,
+            );
+            add("agent.udp", agent.udp, true, Guard::Nothing);
+            add("agent.metrics.listen", metrics, false, Guard::Certificate);
+            add("agent.status", agent.status, false, Guard::Certificate);
+        }
+        Role::Router => {
+            add(
+                "router.listen",
+                Some(router.listen),
+                false,
+                Guard::Certificate,
+            );
+            add("router.status", router.status, false, Guard::Certificate);
+        }
+        Role::Rlp => {
+            add("rlp.listen", Some(rlp.listen), false, Guard::Certificate);
+            add("rlp.status", rlp.status, false, Guard::Certificate);
+        }
+        Role::Gateway => {
+            let metrics = gateway.metrics.as_ref().map(|door| door.listen);
+            add("gateway.listen", Some(gateway.listen), false, Guard::Auth);
+            add("gateway.metrics.listen", metrics, false, Guard::Certificate);
+            add("gateway.status", gateway.status, false, Guard::Certificate);
+        }
+        Role::UdpForwarder => {
+            let own = udp_forwarder;
+            let metrics = own.metrics.as_ref().map(|door| door.listen);
+            add(
+                "udp_forwarder.listen",
+                Some(own.listen),
+                true,
+                Guard::Nothing,
+            );
+            let key = "udp_forwarder.metrics.listen";
+            add(key, metrics, false, Guard::Certificate);
+            add(
+                "udp_forwarder.status",
+                own.status,
+                false,
+                Guard::Certificate,
+            );
+        }
+    }
+    doors
+}
+
+/// The key of a door that a role names in its errors.
+pub(crate) fn key_of_door(role: Role, door: &str) -> String {
+    match (role, door) {
+        (_, "legacy") => "dropsonde.legacy.listen".into(),
+        (Role::Run, door) => format!("run.{door}"),
+        (Role::UdpForwarder, "udp") => "udp_forwarder.listen".into(),
+        (role, "udp" | "status") => format!("{}.{door}", role.section()),
+        (role, "metrics") => format!("{}.metrics.listen", role.section()),
+        (role, _) => format!("{}.listen", role.section()),
+    }
+}
+
+impl Found {
+    /// Two doors on one address cannot both be bound; a door on every interface
+    /// takes the port of all.
+    pub(super) fn distinct(&mut self, doors: &[Door]) {
+        for (index, door) in doors.iter().enumerate() {
+            let taken = doors[..index].iter().find(|other| {
+                let (a, b) = (door.address, other.address);
+                let meet = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
+                door.udp == other.udp && a.port() != 0 && a.port() == b.port() && meet
+            });
+            if let Some(other) = taken {
+                self.add(
+                    door.key,
+                    format!("{} is taken by {}", door.address, other.key),
+                );
+            }
+        }
+    }
+
+    pub(super) fn guarded(&mut self, doors: &[Door], settings: &Settings) {
+        let auth = &settings.auth;
+        let asked = auth.uaa.is_some() || auth.capi.is_some() || !auth.tokens.is_empty();
+        for door in doors.iter().filter(|door| !door.address.ip().is_loopback()) {
+            match door.guard {
+                Guard::Auth if !asked => self.add(
+                    door.key,
+                    format!(
+                        "{} is reachable from the network and [auth] names nobody who may read; \
+                         set auth.tokens, auth.uaa or auth.capi, bind it to 127.0.0.1, \
+                         or start with --insecure",
+                        door.address
+                    ),
+                ),
+                Guard::Nothing => self.add(
+                    door.key,
+                    format!(
+                        "{} is reachable from the network and takes envelopes from anybody; \
+                         bind it to 127.0.0.1 or start with --insecure",
+                        door.address
+                    ),
+                ),
+                _ => {}
+            }
+        }
+    }
+}

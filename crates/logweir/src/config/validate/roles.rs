@@ -1,0 +1,116 @@
+//! What each role reads of the settings.
+
+use logweir_serve::dropsonde::DropsondeConfig;
+
+use super::{CHUNK, Found, LARGEST_MESSAGE, LARGEST_RECEIVE_BUFFER};
+use crate::config::settings::Settings;
+
+impl Found {
+    pub(super) fn run(&mut self, settings: &Settings) {
+        if let Some(https) = &settings.run.https {
+            self.file("run.https.cert", &https.cert);
+            self.file("run.https.key", &https.key);
+        }
+        self.tls("agent.tls", &settings.agent.tls);
+        self.tls("router.tls", &settings.router.tls);
+        self.limits("agent.limits", &settings.agent.limits);
+        self.limits("router.limits", &settings.router.limits);
+        let router = &settings.router;
+        self.queues("router", &router.queue, router.queues_total_bytes);
+        self.at_least_one("agent.counters", settings.agent.counters);
+        self.dropsonde(&settings.dropsonde);
+        self.at_least_one("rlp.max_streams", settings.rlp.max_streams);
+        self.readers(settings);
+        self.streams(settings);
+        self.auth(&settings.auth);
+    }
+
+    pub(super) fn agent(&mut self, settings: &Settings) {
+        let agent = &settings.agent;
+        self.tls("agent.tls", &agent.tls);
+        self.suites("agent.cipher_suites", &agent.cipher_suites);
+        self.limits("agent.limits", &agent.limits);
+        self.routers("agent.routers", &agent.routers);
+        if !agent.preferred_routers.is_empty() {
+            self.routers("agent.preferred_routers", &agent.preferred_routers);
+        }
+        self.queue("agent.queue", &agent.queue);
+        self.at_least_one("agent.connections", agent.connections);
+        self.at_least_one("agent.counters", agent.counters);
+        self.not_zero("agent.resolve_interval", agent.resolve_interval);
+        self.not_zero("agent.stall_timeout", agent.stall_timeout);
+        self.dropsonde(&settings.dropsonde);
+        if let Some(door) = &agent.metrics {
+            self.tls("agent.metrics.tls", &door.tls);
+        }
+    }
+
+    pub(super) fn router(&mut self, settings: &Settings) {
+        let router = &settings.router;
+        self.tls("router.tls", &router.tls);
+        self.suites("router.cipher_suites", &router.cipher_suites);
+        self.limits("router.limits", &router.limits);
+        self.queues("router", &router.queue, router.queues_total_bytes);
+        self.self_metrics("router.self_metrics", &router.self_metrics);
+    }
+
+    pub(super) fn rlp(&mut self, settings: &Settings) {
+        let rlp = &settings.rlp;
+        self.tls("rlp.tls", &rlp.tls);
+        self.suites("rlp.cipher_suites", &rlp.cipher_suites);
+        self.limits("rlp.limits", &rlp.limits);
+        self.routers("rlp.routers", &rlp.routers);
+        self.queues("rlp", &rlp.queue, rlp.queues_total_bytes);
+        self.at_least_one("rlp.max_streams", rlp.max_streams);
+        self.at_least_one("rlp.connections_per_router", rlp.connections_per_router);
+        self.not_zero("rlp.resolve_interval", rlp.resolve_interval);
+        self.readers(settings);
+        self.self_metrics("rlp.self_metrics", &rlp.self_metrics);
+    }
+
+    pub(super) fn gateway(&mut self, settings: &Settings) {
+        let gateway = &settings.gateway;
+        if let Some(https) = &gateway.https {
+            self.file("gateway.https.cert", &https.cert);
+            self.file("gateway.https.key", &https.key);
+        }
+        self.target("gateway.rlp", &gateway.rlp);
+        self.tls("gateway.rlp_tls", &gateway.rlp_tls);
+        if let Some(door) = &gateway.metrics {
+            self.tls("gateway.metrics.tls", &door.tls);
+        }
+        self.streams(settings);
+        self.auth(&settings.auth);
+    }
+
+    pub(super) fn udp_forwarder(&mut self, settings: &Settings) {
+        let own = &settings.udp_forwarder;
+        self.tls("udp_forwarder.tls", &own.tls);
+        self.suites("udp_forwarder.cipher_suites", &own.cipher_suites);
+        self.target("udp_forwarder.agent", &own.agent);
+        self.queue("udp_forwarder.queue", &own.queue);
+        self.not_zero("udp_forwarder.stall_timeout", own.stall_timeout);
+        if let Some(door) = &own.metrics {
+            self.tls("udp_forwarder.metrics.tls", &door.tls);
+        }
+        self.dropsonde(&settings.dropsonde);
+    }
+
+    fn dropsonde(&mut self, dropsonde: &DropsondeConfig) {
+        self.at_least_one("dropsonde.counters", dropsonde.counters);
+        let bytes = dropsonde.receive_buffer;
+        self.between("dropsonde.receive_buffer", bytes, 1, LARGEST_RECEIVE_BUFFER);
+    }
+
+    fn streams(&mut self, settings: &Settings) {
+        let stream = &settings.gateway.stream;
+        self.not_zero("gateway.stream.heartbeat", stream.heartbeat);
+        self.not_zero("gateway.stream.timeout", stream.timeout);
+        self.at_least_one("gateway.stream.max_streams", stream.max_streams);
+    }
+
+    fn readers(&mut self, settings: &Settings) {
+        let bytes = settings.rlp.reader_message_bytes;
+        self.between("rlp.reader_message_bytes", bytes, CHUNK, LARGEST_MESSAGE);
+    }
+}
