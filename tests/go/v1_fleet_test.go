@@ -180,6 +180,7 @@ func TestTheContainersOfAnApp(t *testing.T) {
 func TestNoaaReconnectsWhenTheControllerComesBack(t *testing.T) {
 	f := startV1Fleet(t)
 	v1 := f.v1(t)
+	f.capi.allow("operator", appGuid)
 	r, app := v1.firehose(t, "archive"), v1.stream(t, appGuid)
 	s := v1.sender(t, 0, "shop")
 	s.prime(t, appGuid, r, app)

@@ -71,10 +71,10 @@ func TestARouterIsKilledAndRestartedUnderV1Load(t *testing.T) {
 	f := startV1Fleet(t)
 	v1 := f.v1(t)
 	apps := [2]string{appGuid, otherGuid}
-	firehose := v1.firehose(t, "archive")
-	streams := [2]*v1Reader{v1.stream(t, apps[0]), v1.stream(t, apps[1])}
 	f.capi.allow("operator", apps[0])
 	f.capi.allow("operator", apps[1])
+	firehose := v1.firehose(t, "archive")
+	streams := [2]*v1Reader{v1.stream(t, apps[0]), v1.stream(t, apps[1])}
 	var load [2]*datagrams
 	for i, app := range apps {
 		s := v1.sender(t, i, "shop")

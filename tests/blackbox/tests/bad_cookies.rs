@@ -90,7 +90,7 @@ async fn an_operator_reads_ids_that_are_no_guids() {
         ("/apps//stream", 301),
         ("/apps/../stream", 301),
         ("/apps/x/stream/", 404),
-        ("/apps/%zz/stream", 400),
+        ("/apps/%zz/stream", 404),
         ("/apps/%ff/stream", 404),
     ] {
         assert_eq!(status(&system, path, sesame).await, expected, "{path}");

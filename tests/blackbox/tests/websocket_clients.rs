@@ -169,7 +169,10 @@ async fn a_client_that_vanishes_is_no_slow_consumer() {
     .await;
     carries_on(&producer, &mut socket).await;
     let page = system.metrics().await;
-    assert_eq!(sum(&page, "doppler_proxy_slow_consumer", &[]).to_string(), "0");
+    assert_eq!(
+        sum(&page, "doppler_proxy_slow_consumer", &[]).to_string(),
+        "0"
+    );
 }
 
 #[tokio::test]

@@ -141,7 +141,8 @@ impl Authorizer {
             return if self.is_admin(token).await? {
                 Ok(())
             } else {
-                Err(Refusal::Forbidden)
+                // Nobody is left who could know it: a client fetches a new one.
+                Err(Refusal::Unknown)
             };
         };
         match capi.log_access(authorization, app).await {
