@@ -58,6 +58,11 @@ pub(crate) enum Command {
         logweir gateway --config /etc/logweir.toml\n  \
         LOGWEIR_GATEWAY_RLP=10.0.0.3:8083 logweir gateway")]
     Gateway(OpenRoleArgs),
+    /// Run a traffic controller: `/apps/…` and `/firehose/…` for V1 readers
+    #[command(after_help = "Examples:\n  \
+        logweir traffic-controller --config /etc/logweir.toml\n  \
+        LOGWEIR_TRAFFIC_CONTROLLER_ROUTERS=10.0.0.1:8082,10.0.0.2:8082 logweir traffic-controller")]
+    TrafficController(OpenRoleArgs),
     /// Run a UDP forwarder: dropsonde datagrams to the local agent
     #[command(after_help = "Examples:\n  \
         logweir udp-forwarder --config /etc/logweir.toml\n  \

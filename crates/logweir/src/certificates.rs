@@ -76,6 +76,7 @@ pub(crate) fn check(role: Role, settings: &Settings, loaded: &Loaded) -> Result<
         router,
         rlp,
         gateway,
+        traffic_controller,
         udp_forwarder,
         ..
     } = settings;
@@ -103,6 +104,13 @@ pub(crate) fn check(role: Role, settings: &Settings, loaded: &Loaded) -> Result<
             }
             if let Some(door) = &gateway.metrics {
                 checks.push(("gateway.metrics.tls", server(&door.tls, &[])));
+            }
+        }
+        Role::TrafficController => {
+            let own = traffic_controller;
+            checks.push(("traffic_controller.router_tls", client(&own.router_tls)));
+            if let Some(files) = &own.https {
+                checks.push(("traffic_controller.https", https(&files.cert, &files.key)));
             }
         }
         Role::UdpForwarder => {

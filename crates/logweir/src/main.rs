@@ -51,6 +51,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Router(args) => start::role(Flags::role(Role::Router, args)),
         Command::Rlp(args) => start::role(Flags::role(Role::Rlp, args)),
         Command::Gateway(args) => start::role(Flags::open(Role::Gateway, args)),
+        Command::TrafficController(args) => start::role(Flags::open(Role::TrafficController, args)),
         Command::UdpForwarder(args) => start::role(Flags::open(Role::UdpForwarder, args)),
         Command::Verb(verb) => Ok(ExitCode::from(verbs(*verb)?)),
         Command::Config(args) => config_verbs::run(args.command),

@@ -8,6 +8,7 @@ use logweir_serve::{
     gateway::{self, GatewayConfig},
     rlp::{self, RlpConfig},
     router::{self, RouterConfig},
+    traffic_controller::{self, TrafficControllerConfig},
     udp_forwarder::{self, UdpForwarderConfig},
 };
 
@@ -24,6 +25,8 @@ pub(crate) enum Role {
     Rlp,
     /// Readers without gRPC.
     Gateway,
+    /// V1 readers over WebSockets.
+    TrafficController,
     /// Hands dropsonde datagrams to the agent of the machine.
     UdpForwarder,
 }
@@ -37,6 +40,7 @@ impl Role {
             Self::Router => "router",
             Self::Rlp => "rlp",
             Self::Gateway => "gateway",
+            Self::TrafficController => "traffic-controller",
             Self::UdpForwarder => "udp-forwarder",
         }
     }
@@ -60,6 +64,8 @@ pub(crate) enum RoleConfig {
     Rlp(Box<RlpConfig>),
     /// The gateway.
     Gateway(Box<GatewayConfig>),
+    /// The traffic controller.
+    TrafficController(Box<TrafficControllerConfig>),
     /// The UDP forwarder.
     UdpForwarder(Box<UdpForwarderConfig>),
 }
@@ -75,6 +81,7 @@ pub(crate) async fn start(
         RoleConfig::Router(config) => router::start(*config, context).await,
         RoleConfig::Rlp(config) => rlp::start(*config, context).await,
         RoleConfig::Gateway(config) => gateway::start(*config, context).await,
+        RoleConfig::TrafficController(config) => traffic_controller::start(*config, context).await,
         RoleConfig::UdpForwarder(config) => udp_forwarder::start(*config, context).await,
     }
 }

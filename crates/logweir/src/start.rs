@@ -205,6 +205,7 @@ fn role_config(role: Role, settings: &Settings) -> RoleConfig {
         Role::Router => RoleConfig::Router(Box::new(settings.router.clone())),
         Role::Rlp => RoleConfig::Rlp(Box::new(settings.rlp.clone())),
         Role::Gateway => RoleConfig::Gateway(Box::new(gateway)),
+        Role::TrafficController => RoleConfig::TrafficController(Box::new(traffic_controller)),
         Role::UdpForwarder => RoleConfig::UdpForwarder(Box::new(udp_forwarder)),
         Role::Run => RoleConfig::Run(Box::new(RunConfig {
             http: settings.run.http,
@@ -259,6 +260,9 @@ fn with_certificates(role: Role, settings: &Settings, certs: &Path) -> Settings 
             if let Some(door) = &mut settings.gateway.metrics {
                 fill(&mut door.tls, &server("reverselogproxy"));
             }
+        }
+        Role::TrafficController => {
+            fill(&mut settings.traffic_controller.router_tls, &client);
         }
         Role::UdpForwarder => {
             fill(&mut settings.udp_forwarder.tls, &client);

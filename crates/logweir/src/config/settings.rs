@@ -49,7 +49,8 @@ pub(crate) struct Settings {
     pub(crate) udp_forwarder: UdpForwarderConfig,
     /// The UDP doors of the agent, the UDP forwarder and `logweir run`.
     pub(crate) dropsonde: DropsondeConfig,
-    /// Who may read over HTTP: at the gateway and at the front door of `logweir run`.
+    /// Who may read over HTTP: at the gateway, at the traffic controller and at the
+    /// front door of `logweir run`.
     pub(crate) auth: AuthConfig,
 }
 
@@ -58,7 +59,8 @@ pub(crate) struct Settings {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RunSettings {
-    /// HTTP front door: `/v2/read`, `/metrics`, `/healthz`, `/readyz`.
+    /// HTTP front door: `/v2/read`, `/apps/…`, `/firehose/…`, `/metrics`, `/healthz`,
+    /// `/readyz`.
     pub(crate) http: SocketAddr,
     /// Certificate and key of the front door; plain HTTP when absent.
     pub(crate) https: Option<HttpsFiles>,

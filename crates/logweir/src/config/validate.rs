@@ -38,6 +38,7 @@ pub(crate) fn check(role: Role, loaded: &Loaded, insecure: bool) -> Result<(), C
         Role::Router => found.router(settings),
         Role::Rlp => found.rlp(settings),
         Role::Gateway => found.gateway(settings),
+        Role::TrafficController => found.traffic_controller(settings),
         Role::UdpForwarder => found.udp_forwarder(settings),
     }
     let doors = doors::doors(role, settings);

@@ -131,15 +131,12 @@ pub(crate) fn load(variables: &BTreeMap<String, String>) -> Result<Peer, String>
         },
         ..AgentConfig::default()
     };
+    let config = RoleConfig::Agent(Box::new(config));
     Ok(Peer {
-        format: if rfc3339 {
-            Format::Rfc3339
-        } else {
-            Format::Seconds
-        },
+        // The agent prints none.
         report: None,
         starting,
-        config: RoleConfig::Agent(Box::new(config)),
+        ..Peer::new(Format::Seconds, rfc3339, &[], config)
     })
 }
 

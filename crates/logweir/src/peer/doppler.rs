@@ -10,7 +10,7 @@ use logweir_serve::{
 use super::{
     Peer,
     envstruct::{Environment, field},
-    every_interface, local, port, report, suites,
+    every_interface, local, port, suites,
 };
 use crate::{logging::Format, role::RoleConfig};
 use std::time::Duration;
@@ -86,16 +86,8 @@ pub(crate) fn load(variables: &BTreeMap<String, String>) -> Result<Peer, String>
         },
         ..RouterConfig::default()
     };
-    Ok(Peer {
-        format: if rfc3339 {
-            Format::Rfc3339
-        } else {
-            Format::Micros
-        },
-        report: Some(report::table(&rows)),
-        starting: Vec::new(),
-        config: RoleConfig::Router(Box::new(config)),
-    })
+    let config = RoleConfig::Router(Box::new(config));
+    Ok(Peer::new(Format::Micros, rfc3339, &rows, config))
 }
 
 /// What the peer says once its doors are bound.

@@ -15,7 +15,7 @@ use logweir_serve::{
 use super::{
     Doors, Peer,
     envstruct::{Environment, Field, field},
-    every_interface, local, port, report,
+    every_interface, local, port,
 };
 use crate::{logging::Format, role::RoleConfig};
 
@@ -125,16 +125,8 @@ pub(crate) fn load(variables: &BTreeMap<String, String>) -> Result<Peer, String>
         }),
         status: Some(local(port(pprof)?)),
     };
-    Ok(Peer {
-        format: if rfc3339 {
-            Format::Rfc3339
-        } else {
-            Format::Seconds
-        },
-        report: Some(report::table(&rows)),
-        starting: Vec::new(),
-        config: RoleConfig::Gateway(Box::new(config)),
-    })
+    let config = RoleConfig::Gateway(Box::new(config));
+    Ok(Peer::new(Format::Seconds, rfc3339, &rows, config))
 }
 
 fn capi(env: &mut Environment<'_>, skip_verify: bool) -> CapiConfig {

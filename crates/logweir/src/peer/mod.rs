@@ -8,6 +8,7 @@ mod gateway;
 mod go_duration;
 mod report;
 mod rlp;
+mod trafficcontroller;
 mod udp_forwarder;
 
 use std::{
@@ -20,6 +21,8 @@ use std::{
 };
 
 use logweir_serve::{context::StartError, settings::Live};
+
+use envstruct::Row;
 
 use crate::{
     console,
@@ -43,14 +46,15 @@ pub(crate) enum Name {
     RlpGateway,
     /// The agent.
     Agent,
+    /// The traffic controller.
+    TrafficController,
     /// The UDP forwarder.
     UdpForwarder,
     /// One of the peers that later builds play.
     NotYet(&'static str),
 }
 
-const NOT_YET: [&str; 13] = [
-    "trafficcontroller",
+const NOT_YET: [&str; 12] = [
     "forwarder-agent",
     "syslog-agent",
     "syslog-binding-cache",
@@ -73,6 +77,7 @@ pub(crate) fn of_program(program: &OsStr) -> Option<Name> {
         "rlp" => Some(Name::Rlp),
         "rlp-gateway" => Some(Name::RlpGateway),
         "loggregator-agent" | "agent" => Some(Name::Agent),
+        "trafficcontroller" => Some(Name::TrafficController),
         "udp-forwarder" => Some(Name::UdpForwarder),
         _ => NOT_YET
             .into_iter()
@@ -90,7 +95,23 @@ pub(crate) struct Peer {
     report: Option<String>,
     /// Lines that name what was configured rather than what was bound.
     starting: Vec<String>,
+    /// Doors that the network reaches serve everybody: access control is turned off.
+    open: bool,
     config: RoleConfig,
+}
+
+impl Peer {
+    /// A peer that prints its settings, and stamps its log lines as `plain` says unless
+    /// its environment asks for RFC 3339.
+    fn new(plain: Format, rfc3339: bool, rows: &[Row], config: RoleConfig) -> Self {
+        Self {
+            format: if rfc3339 { Format::Rfc3339 } else { plain },
+            report: Some(report::table(rows)),
+            starting: Vec::new(),
+            open: false,
+            config,
+        }
+    }
 }
 
 /// The bound addresses of a started role.
@@ -120,11 +141,16 @@ pub(crate) fn play(name: Name, variables: &BTreeMap<String, String>) -> ExitCode
         Name::Rlp => (rlp::REFUSED, rlp::load(variables)),
         Name::RlpGateway => (gateway::REFUSED, gateway::load(variables)),
         Name::Agent => (agent::REFUSED, agent::load(variables)),
+        Name::TrafficController => (
+            trafficcontroller::REFUSED,
+            trafficcontroller::load(variables),
+        ),
         Name::UdpForwarder => (udp_forwarder::REFUSED, udp_forwarder::load(variables)),
         Name::NotYet(name) => {
             console::err(&format!(
                 "logweir: started as `{name}`, a role that this build does not play yet; it plays \
-                 doppler, rlp, rlp-gateway, loggregator-agent and udp-forwarder"
+                 doppler, rlp, rlp-gateway, loggregator-agent, trafficcontroller and \
+                 udp-forwarder"
             ));
             return ExitCode::FAILURE;
         }
@@ -162,8 +188,8 @@ pub(crate) fn play(name: Name, variables: &BTreeMap<String, String>) -> ExitCode
         worker_threads: 0,
         deadline: DEADLINE,
         live,
-        // The peers' doors are open to the network and ask for certificates or tokens.
-        insecure: false,
+        // Else the peers' doors ask for certificates or tokens.
+        insecure: peer.open,
         access_log: name == Name::RlpGateway,
         reloader: None,
     };
@@ -175,6 +201,7 @@ pub(crate) fn play(name: Name, variables: &BTreeMap<String, String>) -> ExitCode
             Name::Rlp => rlp::started(&doors),
             Name::RlpGateway => gateway::started(&doors),
             Name::Agent => agent::started(&doors, &starting),
+            Name::TrafficController => trafficcontroller::started(&doors),
             Name::UdpForwarder => udp_forwarder::started(&doors),
             Name::NotYet(_) => Vec::new(),
         };

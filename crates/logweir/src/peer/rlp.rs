@@ -10,7 +10,7 @@ use logweir_serve::{
 use super::{
     Doors, Peer,
     envstruct::{Environment, field},
-    every_interface, local, named_files, port, report, suites,
+    every_interface, local, named_files, port, suites,
 };
 use crate::{logging::Format, role::RoleConfig};
 
@@ -76,16 +76,8 @@ pub(crate) fn load(variables: &BTreeMap<String, String>) -> Result<Peer, String>
         },
         ..RlpConfig::default()
     };
-    Ok(Peer {
-        format: if rfc3339 {
-            Format::Rfc3339
-        } else {
-            Format::Micros
-        },
-        report: Some(report::table(&rows)),
-        starting: Vec::new(),
-        config: RoleConfig::Rlp(Box::new(config)),
-    })
+    let config = RoleConfig::Rlp(Box::new(config));
+    Ok(Peer::new(Format::Micros, rfc3339, &rows, config))
 }
 
 /// What the peer says once its doors are bound.

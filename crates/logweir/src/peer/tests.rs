@@ -2,10 +2,12 @@ use std::{collections::BTreeMap, ffi::OsStr, net::SocketAddr, time::Duration};
 
 use logweir_serve::{
     agent::AgentConfig, gateway::GatewayConfig, rlp::RlpConfig, router::RouterConfig,
-    udp_forwarder::UdpForwarderConfig,
+    traffic_controller::TrafficControllerConfig, udp_forwarder::UdpForwarderConfig,
 };
 
-use super::{Name, Peer, agent, doppler, gateway, of_program, rlp, udp_forwarder};
+use super::{
+    Name, Peer, agent, doppler, gateway, of_program, rlp, trafficcontroller, udp_forwarder,
+};
 use crate::{logging::Format, role::RoleConfig};
 
 fn variables(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -50,6 +52,13 @@ fn forwarder_config(peer: Peer) -> UdpForwarderConfig {
     }
 }
 
+fn controller_config(peer: Peer) -> TrafficControllerConfig {
+    match peer.config {
+        RoleConfig::TrafficController(config) => *config,
+        other => panic!("{other:?}"),
+    }
+}
+
 fn bound(doors: &[(&'static str, &str)]) -> Vec<(&'static str, SocketAddr)> {
     doors
         .iter()
@@ -65,6 +74,7 @@ fn program_names_are_peers() {
     assert_eq!(of("./agent"), Some(Name::Agent));
     assert_eq!(of("rlp-gateway"), Some(Name::RlpGateway));
     assert_eq!(of("udp-forwarder"), Some(Name::UdpForwarder));
+    assert_eq!(of("trafficcontroller"), Some(Name::TrafficController));
     assert_eq!(of("gateway"), Some(Name::NotYet("gateway")));
     assert_eq!(of("logweir"), None);
 }
@@ -376,4 +386,119 @@ fn a_gateway_shows_all_but_its_secrets() {
     assert!(config.listen.ip().is_unspecified());
     assert_eq!(config.stream.timeout, Duration::ZERO);
     assert!(config.auth.uaa.is_some_and(|uaa| uaa.skip_verify));
+}
+
+/// What the peers' suite passes to a traffic controller (spec §9.4).
+fn suite_controller() -> Vec<(&'static str, &'static str)> {
+    vec![
+        ("TRAFFIC_CONTROLLER_IP", "127.0.0.1"),
+        ("ROUTER_ADDRS", "127.0.0.1:8082"),
+        ("TRAFFIC_CONTROLLER_OUTGOING_DROPSONDE_PORT", "0"),
+        ("TRAFFIC_CONTROLLER_OUTGOING_CERT_FILE", "/oc"),
+        ("TRAFFIC_CONTROLLER_OUTGOING_KEY_FILE", "/ok"),
+        ("ROUTER_CERT_FILE", "/c"),
+        ("ROUTER_KEY_FILE", "/k"),
+        ("ROUTER_CA_FILE", "/a"),
+        ("TRAFFIC_CONTROLLER_SYSTEM_DOMAIN", "vcap.me"),
+        ("TRAFFIC_CONTROLLER_DISABLE_ACCESS_CONTROL", "true"),
+        ("TRAFFIC_CONTROLLER_SKIP_CERT_VERIFY", "true"),
+        ("TRAFFIC_CONTROLLER_API_HOST", "http://127.0.0.1:65530"),
+        ("TRAFFIC_CONTROLLER_UAA_HOST", "http://127.0.0.1:65531"),
+        ("TRAFFIC_CONTROLLER_UAA_CA_CERT", "/ua"),
+        ("TRAFFIC_CONTROLLER_UAA_CLIENT", "bob"),
+        ("TRAFFIC_CONTROLLER_UAA_CLIENT_SECRET", "yourUncle"),
+        ("TRAFFIC_CONTROLLER_METRIC_EMITTER_INTERVAL", "0s"),
+        ("TRAFFIC_CONTROLLER_PPROF_PORT", "0"),
+        ("AGENT_GRPC_ADDRESS", "localhost:37474"),
+    ]
+}
+
+#[test]
+fn a_traffic_controller_of_the_suite_asks_nobody() {
+    let peer = trafficcontroller::load(&variables(&suite_controller())).expect("loads");
+    assert!(peer.open);
+    assert_eq!(peer.format, Format::Micros);
+    let report = peer.report.clone().unwrap_or_default();
+    assert!(report.contains("vcap.me"), "{report}");
+    assert!(!report.contains("yourUncle"), "{report}");
+    let config = controller_config(peer);
+    assert!(config.listen.ip().is_unspecified());
+    assert_eq!(config.routers, ["127.0.0.1:8082"]);
+    assert_eq!(config.cookie.domain, "doppler.vcap.me");
+    assert_eq!(config.self_metrics.interval, Duration::ZERO);
+    assert_eq!(config.security_log, None);
+    assert!(config.auth.uaa.is_none() && config.auth.capi.is_none());
+}
+
+#[test]
+fn a_traffic_controller_asks_uaa_and_the_cloud_controller() {
+    let mut set = suite_controller();
+    set.retain(|(name, _)| !name.ends_with("DISABLE_ACCESS_CONTROL"));
+    set.push(("TRAFFIC_CONTROLLER_SECURITY_EVENT_LOG", "/log"));
+    set.push(("CC_SERVER_NAME", "cc.internal"));
+    set.push(("USE_RFC339", "true"));
+    let peer = trafficcontroller::load(&variables(&set)).expect("loads");
+    assert!(!peer.open);
+    assert_eq!(peer.format, Format::Rfc3339);
+    let config = controller_config(peer);
+    let uaa = config.auth.uaa.expect("is asked");
+    assert_eq!(
+        (&*uaa.url, &*uaa.client_id),
+        ("http://127.0.0.1:65531", "bob")
+    );
+    assert!(uaa.skip_verify);
+    let capi = config.auth.capi.expect("is asked");
+    assert_eq!(
+        (&*capi.url, &*capi.server_name),
+        ("http://127.0.0.1:65530", "cc.internal")
+    );
+    assert_eq!(config.security_log, Some("/log".into()));
+    assert_eq!(config.security_log_address, Some([127, 0, 0, 1].into()));
+}
+
+#[test]
+fn a_traffic_controller_says_the_peers_words_for_what_is_missing() {
+    let without = |missing: &str| {
+        let mut set = suite_controller();
+        set.retain(|(name, _)| *name != missing);
+        let loaded = trafficcontroller::load(&variables(&set));
+        loaded.map(|_| ()).expect_err("is refused")
+    };
+    for (missing, words) in [
+        (
+            "TRAFFIC_CONTROLLER_SYSTEM_DOMAIN",
+            "need system domain in order to create the proxies",
+        ),
+        (
+            "TRAFFIC_CONTROLLER_IP",
+            "need IP address for access logging",
+        ),
+        (
+            "ROUTER_KEY_FILE",
+            "invalid router config, no GRPC.KeyFile provided",
+        ),
+        (
+            "TRAFFIC_CONTROLLER_UAA_CLIENT_SECRET",
+            "missing UAA client secret",
+        ),
+        (
+            "TRAFFIC_CONTROLLER_UAA_CA_CERT",
+            "missing UAA CA certificate",
+        ),
+    ] {
+        assert_eq!(without(missing), words);
+    }
+}
+
+#[test]
+fn traffic_controller_lines_come_in_the_peers_order() {
+    let doors = bound(&[("ws", "[::]:41"), ("status", "127.0.0.1:42")]);
+    assert_eq!(
+        trafficcontroller::started(&super::Doors(&doors)),
+        [
+            "Startup: Setting up the loggregator traffic controller",
+            "ws bound to: [::]:41",
+            "pprof bound to: 127.0.0.1:42",
+        ]
+    );
 }

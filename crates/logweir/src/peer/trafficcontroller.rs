@@ -13,7 +13,7 @@ use logweir_serve::{
 use super::{
     Doors, Peer,
     envstruct::{Environment, Field, field},
-    every_interface, local, named_files, port, report,
+    every_interface, local, named_files, port,
 };
 use crate::{logging::Format, role::RoleConfig};
 
@@ -121,16 +121,10 @@ pub(crate) fn load(variables: &BTreeMap<String, String>) -> Result<Peer, String>
         },
         ..TrafficControllerConfig::default()
     };
+    let config = RoleConfig::TrafficController(Box::new(config));
     Ok(Peer {
-        format: if rfc3339 {
-            Format::Rfc3339
-        } else {
-            Format::Micros
-        },
-        report: Some(report::table(&rows)),
-        starting: Vec::new(),
-        insecure: open,
-        config: RoleConfig::TrafficController(Box::new(config)),
+        open,
+        ..Peer::new(Format::Micros, rfc3339, &rows, config)
     })
 }
 
@@ -205,7 +199,7 @@ fn complete(domain: &str, ip: &str, tls: &TlsFiles, uaa: &UaaConfig) -> Result<(
 pub(crate) fn started(doors: &Doors<'_>) -> Vec<String> {
     vec![
         "Startup: Setting up the loggregator traffic controller".into(),
-        format!("ws bound to: {}", doors.get("http")),
+        format!("ws bound to: {}", doors.get("ws")),
         format!("pprof bound to: {}", doors.get("status")),
     ]
 }

@@ -11,7 +11,7 @@ use logweir_serve::{
 use super::{
     Doors, Peer,
     envstruct::{Environment, Field, field},
-    local, port, report,
+    local, port,
 };
 use crate::{logging::Format, role::RoleConfig};
 
@@ -73,16 +73,8 @@ pub(crate) fn load(variables: &BTreeMap<String, String>) -> Result<Peer, String>
         },
         ..UdpForwarderConfig::default()
     };
-    Ok(Peer {
-        format: if rfc3339 {
-            Format::Rfc3339
-        } else {
-            Format::Seconds
-        },
-        report: Some(report::table(&rows)),
-        starting: Vec::new(),
-        config: RoleConfig::UdpForwarder(Box::new(config)),
-    })
+    let config = RoleConfig::UdpForwarder(Box::new(config));
+    Ok(Peer::new(Format::Seconds, rfc3339, &rows, config))
 }
 
 /// What the peer says once its doors are bound.

@@ -42,6 +42,7 @@ pub(super) fn doors(role: Role, settings: &Settings) -> Vec<Door> {
         router,
         rlp,
         gateway,
+        traffic_controller,
         udp_forwarder,
         dropsonde,
         ..
@@ -92,6 +93,13 @@ pub(super) fn doors(role: Role, settings: &Settings) -> Vec<Door> {
             add("gateway.listen", Some(gateway.listen), false, Guard::Auth);
             add("gateway.metrics.listen", metrics, false, Guard::Certificate);
             add("gateway.status", gateway.status, false, Guard::Certificate);
+        }
+        Role::TrafficController => {
+            let own = traffic_controller;
+            let key = "traffic_controller.listen";
+            add(key, Some(own.listen), false, Guard::Auth);
+            let key = "traffic_controller.status";
+            add(key, own.status, false, Guard::Certificate);
         }
         Role::UdpForwarder => {
             let own = udp_forwarder;

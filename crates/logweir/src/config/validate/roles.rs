@@ -1,6 +1,8 @@
 //! What each role reads of the settings.
 
-use logweir_serve::dropsonde::DropsondeConfig;
+use std::collections::BTreeSet;
+
+use logweir_serve::{dropsonde::DropsondeConfig, traffic_controller::TrafficControllerConfig};
 
 use super::{CHUNK, Found, LARGEST_MESSAGE, LARGEST_RECEIVE_BUFFER};
 use crate::config::settings::Settings;
@@ -22,6 +24,7 @@ impl Found {
         self.at_least_one("rlp.max_streams", settings.rlp.max_streams);
         self.readers(settings);
         self.streams(settings);
+        self.sessions(&settings.traffic_controller);
         self.auth(&settings.auth);
     }
 
@@ -81,6 +84,60 @@ impl Found {
         }
         self.streams(settings);
         self.auth(&settings.auth);
+    }
+
+    pub(super) fn traffic_controller(&mut self, settings: &Settings) {
+        let own = &settings.traffic_controller;
+        let section = "traffic_controller";
+        if let Some(https) = &own.https {
+            self.file("traffic_controller.https.cert", &https.cert);
+            self.file("traffic_controller.https.key", &https.key);
+        }
+        self.tls("traffic_controller.router_tls", &own.router_tls);
+        self.suites("traffic_controller.cipher_suites", &own.cipher_suites);
+        if !own.routers.is_empty() || own.zones.is_empty() {
+            self.routers("traffic_controller.routers", &own.routers);
+        }
+        let mut names = BTreeSet::new();
+        for (index, zone) in own.zones.iter().enumerate() {
+            let key = format!("{section}.zones[{index}]");
+            if zone.name.is_empty() || !names.insert(&zone.name) {
+                let name = &zone.name;
+                self.add(
+                    format!("{key}.name"),
+                    format!("`{name}` is taken or no name; name each zone once"),
+                );
+            }
+            self.routers(&format!("{key}.routers"), &zone.routers);
+        }
+        let connections = own.connections_per_router;
+        self.at_least_one("traffic_controller.connections_per_router", connections);
+        self.not_zero("traffic_controller.resolve_interval", own.resolve_interval);
+        self.queues(section, &own.queue, own.queues_total_bytes);
+        self.self_metrics("traffic_controller.self_metrics", &own.self_metrics);
+        self.sessions(own);
+        self.auth(&settings.auth);
+    }
+
+    /// What `logweir run` reads of the traffic controller.
+    fn sessions(&mut self, own: &TrafficControllerConfig) {
+        let sessions = &own.sessions;
+        self.at_least_one("traffic_controller.sessions.max", sessions.max);
+        for (key, time) in [
+            ("ping_interval", sessions.ping_interval),
+            ("pong_deadline", sessions.pong_deadline),
+            ("write_deadline", sessions.write_deadline),
+        ] {
+            self.not_zero(&format!("traffic_controller.sessions.{key}"), time);
+        }
+        let domain = &own.cookie.domain;
+        let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+        if !domain.chars().all(letter) {
+            self.add(
+                "traffic_controller.cookie.domain",
+                format!("`{domain}` is no domain"),
+            );
+        }
     }
 
     pub(super) fn udp_forwarder(&mut self, settings: &Settings) {
