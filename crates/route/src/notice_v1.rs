@@ -151,7 +151,7 @@ impl NoticesV1 {
 
 /// How many envelopes a notice speaks of, if this V1 envelope is one: ours, or a V2
 /// notice that was converted.
-pub(crate) fn speaks_of(envelope: &[u8], seen: &PeekV1<'_>) -> Option<u64> {
+pub fn speaks_of(envelope: &[u8], seen: &PeekV1<'_>) -> Option<u64> {
     // Asked for every envelope that is dropped, under the queue's lock.
     let log = seen.event_type == EventType::LogMessage as i32;
     let counter = seen.event_type == EventType::CounterEvent as i32;

@@ -13,6 +13,7 @@ use logweir_net::{
 use logweir_proto::{service, v2};
 use logweir_route::Exchange;
 use prost::Message;
+use tokio::{sync::mpsc, time::Instant};
 use tonic::{Code, Status};
 
 use crate::{
@@ -54,18 +55,71 @@ impl Identity {
     }
 }
 
+/// Events that wait for the agent; more are left out.
+const WAITING_EVENTS: usize = 16;
+
+/// Where a role announces what its operators should know. Clones are the same.
+#[derive(Clone, Default)]
+pub struct Events(Option<Announcer>);
+
+#[derive(Clone)]
+struct Announcer {
+    pulse: Pulse,
+    to: Destination,
+}
+
+#[derive(Clone)]
+enum Destination {
+    Agent(mpsc::Sender<v2::Envelope>),
+    Exchange(Arc<Exchange>),
+}
+
+impl Events {
+    /// Into the exchange of this process.
+    pub(crate) fn into_exchange(
+        config: &SelfMetricsConfig,
+        identity: &Identity,
+        exchange: &Arc<Exchange>,
+    ) -> Self {
+        Self(Some(Announcer {
+            pulse: identity.pulse(config),
+            to: Destination::Exchange(Arc::clone(exchange)),
+        }))
+    }
+
+    /// Announces an event as an envelope. Never waits; nothing happens where the role
+    /// sends no envelopes.
+    pub(crate) fn say(&self, title: &str, body: &str) {
+        let Some(Announcer { pulse, to }) = &self.0 else {
+            return;
+        };
+        let event = pulse.event(title, body, unix_nanos());
+        match to {
+            // Full: the agent is away.
+            Destination::Agent(agent) => drop(agent.try_send(event)),
+            Destination::Exchange(exchange) => {
+                exchange.publisher().publish(&batch(vec![event]));
+            }
+        }
+    }
+}
+
+fn batch(batch: Vec<v2::Envelope>) -> Bytes {
+    v2::EnvelopeBatch { batch }.encode_to_vec().into()
+}
+
 /// Sends the metrics of `registry` at the interval of the settings, if they name an
 /// agent. An agent that is down costs nothing but the envelopes' delay: deltas are
-/// kept for the next pulse.
+/// kept for the next pulse. What is said to the result goes the same way, at once.
 pub(crate) fn start(
     config: &SelfMetricsConfig,
     tls: &TlsFiles,
     registry: &Registry,
     identity: Identity,
     context: &ServeContext,
-) -> Result<(), StartError> {
+) -> Result<Events, StartError> {
     if config.agent.is_empty() || config.interval.is_zero() {
-        return Ok(());
+        return Ok(Events::default());
     }
     let target: Target = config
         .agent
@@ -80,6 +134,11 @@ pub(crate) fn start(
         open: None,
     };
     let mut pulse = identity.pulse(config);
+    let (events, mut said) = mpsc::channel(WAITING_EVENTS);
+    let events = Events(Some(Announcer {
+        pulse: pulse.clone(),
+        to: Destination::Agent(events),
+    }));
     let registry = registry.clone();
     let interval = config.interval;
     let stop = context.shutdown.stop.clone();
@@ -88,10 +147,20 @@ pub(crate) fn start(
             let mut wait = Backoff::new(RETRY.0, RETRY.1);
             let mut pause = interval;
             loop {
-                tokio::time::sleep(pause).await;
+                let pulse_at = Instant::now() + pause;
+                loop {
+                    let event = tokio::select! {
+                        () = tokio::time::sleep_until(pulse_at) => break,
+                        Some(event) = said.recv() => event,
+                    };
+                    let sent = delivery.send(batch(vec![event]));
+                    let sent = tokio::time::timeout(PATIENCE, sent).await;
+                    if !matches!(sent, Ok(Ok(()))) {
+                        tracing::debug!("cannot send an event to the agent");
+                    }
+                }
                 let snapshot = registry.snapshot();
-                let batch = pulse.envelopes(&snapshot, unix_nanos());
-                let batch = v2::EnvelopeBatch { batch }.encode_to_vec().into();
+                let batch = batch(pulse.envelopes(&snapshot, unix_nanos()));
                 let sent = tokio::time::timeout(PATIENCE, delivery.send(batch)).await;
                 match sent.unwrap_or_else(|_| Err("no answer".into())) {
                     Ok(()) => {
@@ -108,7 +177,7 @@ pub(crate) fn start(
         };
         stop.run_until_cancelled(pulses).await;
     });
-    Ok(())
+    Ok(events)
 }
 
 /// The way to the agent: one connection, kept from pulse to pulse.
@@ -178,8 +247,7 @@ pub(crate) fn publish(
             loop {
                 tokio::time::sleep(interval).await;
                 let snapshot = registry.snapshot();
-                let batch = pulse.envelopes(&snapshot, unix_nanos());
-                publisher.publish(&v2::EnvelopeBatch { batch }.encode_to_vec().into());
+                publisher.publish(&batch(pulse.envelopes(&snapshot, unix_nanos())));
                 pulse.delivered(&snapshot);
             }
         };

@@ -22,7 +22,7 @@ use crate::{
     recents::Recents,
     rlp,
     router::{self, end_with, exchange_limits},
-    self_metrics::{self, Identity},
+    self_metrics::{self, Events, Identity},
     traffic_controller::{self, Source},
 };
 
@@ -124,19 +124,16 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
         context.shutdown.stop.clone(),
     );
     let sessions = Registry::new();
-    let at = traffic_controller::Door {
+    let settings = &config.traffic_controller;
+    let identity = traffic_controller::IDENTITY;
+    let door = traffic_controller::Door {
         address: config.http,
         tls: https.is_some(),
-    };
-    let controller = traffic_controller::controller(
-        &config.traffic_controller,
         source,
-        Arc::clone(&authorizer),
-        at,
-        &sessions,
-        context,
-    )
-    .await?;
+        authorizer: Arc::clone(&authorizer),
+        events: Events::into_exchange(&settings.self_metrics, &identity, &exchange),
+    };
+    let controller = traffic_controller::controller(settings, door, &sessions, context).await?;
     let pages = StatusPages {
         readiness: readiness.clone(),
         registries: vec![
@@ -173,7 +170,6 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
     };
     self_metrics::publish(&config.rlp.self_metrics, &proxy, rlp, &exchange, context);
     let to = &config.traffic_controller.self_metrics;
-    let identity = traffic_controller::IDENTITY;
     self_metrics::publish(to, &sessions, identity, &exchange, context);
     producers.extend(datagrams.producers);
     end_with(&exchange, &producers, context);

@@ -5,6 +5,8 @@ mod cache;
 mod call;
 mod capi;
 mod config;
+#[cfg(test)]
+pub(crate) mod stub;
 mod tokens;
 mod uaa;
 

@@ -67,6 +67,15 @@ impl Pulse {
         }
     }
 
+    /// An event of this role.
+    pub fn event(&self, title: &str, body: &str, now: i64) -> v2::Envelope {
+        let event = v2::Event {
+            title: title.into(),
+            body: body.into(),
+        };
+        self.envelope(&Labels::default(), v2::envelope::Message::Event(event), now)
+    }
+
     fn envelope(&self, labels: &Labels, message: v2::envelope::Message, now: i64) -> v2::Envelope {
         let mut deprecated_tags: BTreeMap<_, _> = labels
             .iter()

@@ -100,3 +100,6 @@ fn decoded(value: &[u8]) -> Option<Vec<u8>> {
         .collect();
     Some(percent_decode(&spaced).collect())
 }
+
+#[cfg(test)]
+mod tests;

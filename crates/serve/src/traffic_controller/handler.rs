@@ -11,12 +11,15 @@ use logweir_net::{
 };
 use percent_encoding::percent_decode_str;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tonic::Status;
 
 use super::{
     SessionConfig, access,
     cef::SecurityLog,
     cookie::{self, CookieConfig},
     endpoints,
+    filter::{Filtered, Keep, Merged, Query},
+    history,
     info::Info,
     legacy::{self, Page},
     session::{self, About, SessionFigures},
@@ -27,6 +30,7 @@ use crate::{
     auth::Authorizer,
     front::access_log::shown,
     metrics::{Counter, Gauge, Registry},
+    self_metrics::Events,
 };
 
 /// What a traffic controller is made of.
@@ -43,6 +47,8 @@ pub struct Options {
     pub security_log: Option<SecurityLog>,
     /// What `/v2/info` says, if it is answered.
     pub info: Option<Info>,
+    /// Where the disconnection of a slow consumer is announced.
+    pub events: Events,
 }
 
 /// Guards the V1 paths and answers them. Clones are the same traffic controller.
@@ -55,6 +61,7 @@ struct Inner {
     firehoses: Figures,
     app_streams: Figures,
     slow_consumers: Counter,
+    rejected: Counter,
     shutdown: Shutdown,
 }
 
@@ -105,12 +112,14 @@ impl TrafficController {
         };
         let help = "Sessions ended because their client did not keep up.";
         let slow_consumers = registry.counter("doppler_proxy.slow_consumer", help, &[V2]);
+        let rejected = "Sessions refused because there were too many.";
         let most = options.sessions.max.min(Semaphore::MAX_PERMITS);
         Self(Arc::new(Inner {
             permits: Arc::new(Semaphore::new(most)),
             firehoses: figures("doppler_proxy.firehoses", "firehose"),
             app_streams: figures("doppler_proxy.app_streams", "stream"),
             slow_consumers,
+            rejected: registry.counter("logweir_rejected_sessions", rejected, &[]),
             options,
             shutdown,
         }))
@@ -169,11 +178,45 @@ impl TrafficController {
             Ok(upgrade) => upgrade,
             Err(refused) => return refused,
         };
+        if self.is_full() {
+            return unavailable();
+        }
+        let query = Query::parse(parts.uri.query().unwrap_or_default());
+        match self.app_frames(app, &query).await {
+            Ok(frames) => self.session(parts, upgrade, Endpoint::Stream, frames),
+            Err(status) => not_opened(&status),
+        }
+    }
+
+    /// The envelopes of an app: those that V1 counts as its own and, if the query asks
+    /// for them, the metrics that it emits itself.
+    async fn app_frames(&self, app: String, query: &Query) -> Result<BoxFrames, Status> {
+        let source = self.source();
+        let own = query.own_metrics.then(|| Keep::source(&app));
         let wanted = Wanted {
             app: Some(app),
+            class: query.class,
             ..Wanted::default()
         };
-        self.live(parts, upgrade, Endpoint::Stream, wanted)
+        let frames: BoxFrames = match query.recent {
+            Some(last) if query.class != Some(Class::Metric) => {
+                history::then_live(source, wanted, last).await?
+            }
+            _ => Box::new(source.open(wanted)?),
+        };
+        let Some(keep) = own else {
+            return Ok(frames);
+        };
+        let system = source.open(Wanted {
+            app: Some(SYSTEM.into()),
+            class: Some(Class::Metric),
+            ..Wanted::default()
+        })?;
+        let own = Filtered {
+            all: Box::new(system),
+            keep,
+        };
+        Ok(Box::new(Merged::of(frames, Box::new(own))))
     }
 
     async fn firehose(&self, parts: &mut Parts, shard: String) -> Response<Body> {
@@ -184,28 +227,33 @@ impl TrafficController {
             Ok(upgrade) => upgrade,
             Err(refused) => return refused,
         };
+        if self.is_full() {
+            return unavailable();
+        }
+        let Query { class, keep, .. } = Query::parse(parts.uri.query().unwrap_or_default());
         let wanted = Wanted {
             app: None,
-            class: class(parts.uri.query().unwrap_or_default()),
-            shard,
+            class,
+            shard: keep.shard(shard),
         };
-        self.live(parts, upgrade, Endpoint::Firehose, wanted)
+        let frames: BoxFrames = match self.source().open(wanted) {
+            Ok(all) if keep.is_everything() => Box::new(all),
+            Ok(all) => Box::new(Filtered {
+                all: Box::new(all),
+                keep,
+            }),
+            Err(status) => return not_opened(&status),
+        };
+        self.session(parts, upgrade, Endpoint::Firehose, frames)
     }
 
-    fn live(
-        &self,
-        parts: &Parts,
-        upgrade: Upgrade,
-        endpoint: Endpoint,
-        wanted: Wanted,
-    ) -> Response<Body> {
-        match self.source().open(wanted) {
-            Ok(stream) => self.session(parts, upgrade, endpoint, Box::new(stream)),
-            Err(status) => {
-                tracing::warn!(%status, "a session cannot be opened");
-                unavailable()
-            }
+    /// Whether there is no place for another session.
+    fn is_full(&self) -> bool {
+        let full = self.0.permits.available_permits() == 0;
+        if full {
+            self.0.rejected.add(1);
         }
+        full
     }
 
     /// Starts a session that writes `frames` to the upgraded connection; the answer is
@@ -219,7 +267,7 @@ impl TrafficController {
     ) -> Response<Body> {
         let inner = &self.0;
         let Ok(permit) = inner.permits.clone().try_acquire_owned() else {
-            tracing::warn!(max = inner.options.sessions.max, "too many sessions");
+            inner.rejected.add(1);
             return unavailable();
         };
         let figures = match endpoint {
@@ -239,6 +287,7 @@ impl TrafficController {
         let figures = SessionFigures {
             egress: figures.egress.clone(),
             slow_consumers: inner.slow_consumers.clone(),
+            events: inner.options.events.clone(),
         };
         let (response, io) = upgrade.accept();
         let config = inner.options.sessions.clone();
@@ -252,6 +301,9 @@ impl TrafficController {
     }
 }
 
+/// The app of what V1 counts to no app.
+const SYSTEM: &str = "system";
+
 /// Tag of the metrics under the peers' names.
 const V2: (&str, &str) = ("metric_version", "2.0");
 
@@ -262,25 +314,24 @@ pub(super) fn unavailable() -> Response<Body> {
     response
 }
 
+/// The source does not open a stream: 503, as when the reference cannot subscribe.
+pub(super) fn not_opened(status: &Status) -> Response<Body> {
+    tracing::warn!(%status, "a session cannot be opened");
+    unavailable()
+}
+
 fn forwarded_for(parts: &Parts) -> String {
     let values = parts.headers.get_all("x-forwarded-for").iter();
     let values: Vec<_> = values.filter_map(|value| value.to_str().ok()).collect();
     values.join(", ")
 }
 
-/// The half of V1 that a query asks for: the first `filter-type` counts, and only if
-/// it is exactly `logs` or `metrics`.
-fn class(query: &str) -> Option<Class> {
-    let (_, value) =
-        url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "filter-type")?;
-    match &*value {
-        "logs" => Some(Class::Log),
-        "metrics" => Some(Class::Metric),
-        _ => None,
-    }
-}
-
 fn route(path: &str) -> Option<Route> {
+    let mut escapes = path.as_bytes().split(|byte| *byte == b'%').skip(1);
+    let hex = |rest: &[u8]| rest.len() >= 2 && rest[..2].iter().all(u8::is_ascii_hexdigit);
+    if !escapes.all(hex) {
+        return None;
+    }
     let decoded = percent_decode_str(path).decode_utf8().ok()?;
     let mut segments = decoded.strip_prefix('/')?.split('/');
     let mut next = || segments.next();
@@ -298,3 +349,6 @@ fn route(path: &str) -> Option<Route> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ mod cef;
 mod config;
 mod cookie;
 mod endpoints;
+mod filter;
 mod handler;
 mod history;
 mod info;

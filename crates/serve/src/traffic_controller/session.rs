@@ -27,7 +27,7 @@ use super::{
     socket::{self, Socket},
     source::BoxFrames,
 };
-use crate::metrics::Counter;
+use crate::{metrics::Counter, self_metrics::Events};
 
 /// Reason of the close frame for a client that does not answer a ping.
 const UNANSWERED: &str = "Client did not respond to ping before keep-alive timeout expired.";
@@ -53,6 +53,7 @@ pub(super) struct About {
 pub(super) struct SessionFigures {
     pub(super) egress: Counter,
     pub(super) slow_consumers: Counter,
+    pub(super) events: Events,
 }
 
 /// Why a session ends.
@@ -95,13 +96,33 @@ pub(super) async fn run(
         }
     };
     let slow = figures.slow_consumers.clone();
+    let events = figures.events.clone();
     if converse(socket, frames, config, figures).await == End::Slow {
         slow.add(1);
-        let peer = about.peer.map(|peer| peer.to_string()).unwrap_or_default();
-        let (path, forwarded_for) = (&about.path, &about.forwarded_for);
+        about.announce(&events);
+    }
+}
+
+impl About {
+    /// Says in the log and in an event of the platform that a slow consumer had to go.
+    fn announce(&self, events: &Events) {
+        let Self {
+            forwarded_for,
+            path,
+            ..
+        } = self;
+        let peer = self.peer.map(|peer| peer.to_string()).unwrap_or_default();
         tracing::warn!(
             forwarded_for,
             "Doppler Proxy: Slow Consumer from {peer} using {path}"
+        );
+        events.say(
+            "Traffic Controller has disconnected slow consumer",
+            &format!(
+                "Remote Address: {peer}\nX-Forwarded-For: {forwarded_for}\nPath: {path}\n\n\
+                 The consumer took nothing for too long. Give it more instances, or make each \
+                 of them faster."
+            ),
         );
     }
 }

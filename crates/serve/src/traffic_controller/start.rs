@@ -18,7 +18,7 @@ use crate::{
     grpc::{ReadersOptions, Upstream, V1Readers},
     metrics::{HopFigures, Registry},
     router::{end_with, exchange_limits},
-    self_metrics::{self, Identity},
+    self_metrics::{self, Events, Identity},
 };
 
 /// Largest envelope that a router may send, in bytes: as the peers.
@@ -65,12 +65,16 @@ pub async fn start(
     let from = Upstream::Routers(Arc::clone(&routers));
     let readers = V1Readers::new(Arc::clone(&exchange), from, options);
     collect(&registry, &exchange);
-    let source = Source::routers(readers, routers);
-    let at = Door {
+    let to = &config.self_metrics;
+    let events = self_metrics::start(to, &config.router_tls, &registry, IDENTITY, context)?;
+    let door = Door {
         address: config.listen,
         tls: tls.is_some(),
+        source: Source::routers(readers, routers),
+        authorizer,
+        events,
     };
-    let controller = controller(&config, source, authorizer, at, &registry, context).await?;
+    let controller = controller(&config, door, &registry, context).await?;
     doors::status(
         config.status,
         None,
@@ -92,22 +96,18 @@ pub async fn start(
         &mut started,
     )
     .await?;
-    self_metrics::start(
-        &config.self_metrics,
-        &config.router_tls,
-        &registry,
-        IDENTITY,
-        context,
-    )?;
     end_with(&exchange, &[], context);
     part.ready();
     Ok(started)
 }
 
-/// The door that a traffic controller answers at.
+/// The door that a traffic controller answers at, and what is around it.
 pub(crate) struct Door {
     pub(crate) address: SocketAddr,
     pub(crate) tls: bool,
+    pub(crate) source: Source,
+    pub(crate) authorizer: Arc<Authorizer>,
+    pub(crate) events: Events,
 }
 
 /// The traffic controller of a door.
@@ -116,8 +116,6 @@ pub(crate) struct Door {
 /// A security log that cannot be opened.
 pub(crate) async fn controller(
     config: &TrafficControllerConfig,
-    source: Source,
-    authorizer: Arc<Authorizer>,
     door: Door,
     registry: &Registry,
     context: &ServeContext,
@@ -136,12 +134,13 @@ pub(crate) async fn controller(
         },
     });
     let options = Options {
-        source,
-        authorizer,
+        source: door.source,
+        authorizer: door.authorizer,
         sessions: config.sessions.clone(),
         cookie: config.cookie.clone(),
         security_log,
         info,
+        events: door.events,
     };
     let shutdown = context.shutdown.clone();
     Ok(TrafficController::new(options, registry, shutdown))

@@ -1,19 +1,6 @@
-use std::{
-    collections::VecDeque,
-    convert::Infallible,
-    sync::{Mutex, PoisonError},
-};
-
-use bytes::Bytes;
-use http::{Request, Response, header};
-use http_body_util::{BodyExt, Full};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
-use tokio::{io::AsyncWriteExt, net::TcpListener};
-
 use super::*;
 use crate::{
-    auth::{CapiConfig, UaaConfig},
+    auth::{CapiConfig, UaaConfig, stub::Stub},
     metrics::Value,
     settings::TlsFiles,
 };
@@ -22,98 +9,6 @@ const APP: &str = "b3015d69-09cd-476d-aace-ad2d824d5ab7";
 const OTHER: &str = "0f9c3b1e-7d0a-4f53-8c55-91f1c0ffee00";
 const LOOPBACK: &str = "127.0.0.1:8088";
 const NETWORK: &str = "0.0.0.0:8088";
-
-/// What a stub answers: status and body, in order; the last one again and again.
-type Answers = Vec<(u16, &'static str)>;
-
-/// An HTTP server that notes what it is asked.
-#[derive(Clone, Default)]
-struct Stub {
-    url: String,
-    asked: Arc<Mutex<Vec<String>>>,
-    connections: Arc<Mutex<usize>>,
-}
-
-impl Stub {
-    async fn start(answers: Answers) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let stub = Stub {
-            url,
-            ..Stub::default()
-        };
-        let answers = Arc::new(Mutex::new(VecDeque::from(answers)));
-        let server = stub.clone();
-        tokio::spawn(async move {
-            while let Ok((connection, _)) = listener.accept().await {
-                *server
-                    .connections
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner) += 1;
-                let (asked, answers) = (server.asked.clone(), answers.clone());
-                let answer = service_fn(move |request: Request<Incoming>| {
-                    let (asked, answers) = (asked.clone(), answers.clone());
-                    async move {
-                        let line = describe(request).await;
-                        asked.lock().unwrap().push(line);
-                        let mut answers = answers.lock().unwrap();
-                        let (status, body) = match answers.len() {
-                            1 => answers[0],
-                            _ => answers.pop_front().unwrap(),
-                        };
-                        let response = Response::builder().status(status);
-                        Ok::<_, Infallible>(response.body(Full::new(Bytes::from(body))).unwrap())
-                    }
-                });
-                let io = TokioIo::new(connection);
-                tokio::spawn(http1::Builder::new().serve_connection(io, answer));
-            }
-        });
-        stub
-    }
-
-    /// Accepts, writes these bytes, and then says nothing more.
-    async fn raw(bytes: &'static [u8]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move {
-            let mut kept = Vec::new();
-            while let Ok((mut connection, _)) = listener.accept().await {
-                connection.write_all(bytes).await.unwrap();
-                kept.push(connection);
-            }
-        });
-        Stub {
-            url,
-            ..Stub::default()
-        }
-    }
-
-    /// Nobody listens there.
-    async fn absent() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        Stub {
-            url,
-            ..Stub::default()
-        }
-    }
-
-    fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
-    }
-}
-
-async fn describe(request: Request<Incoming>) -> String {
-    let (parts, body) = request.into_parts();
-    let body = body.collect().await.unwrap().to_bytes();
-    let authorization = parts.headers.get(header::AUTHORIZATION);
-    let authorization = authorization.map_or("-", |value| value.to_str().unwrap());
-    let body = String::from_utf8(body.to_vec()).unwrap();
-    format!("{} {} [{authorization}] {body}", parts.method, parts.uri)
-        .trim_end()
-        .to_owned()
-}
 
 fn token(name: &str, secret: &str, read: &[&str]) -> LocalToken {
     let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, secret.as_bytes());

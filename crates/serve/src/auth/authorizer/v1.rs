@@ -151,7 +151,11 @@ impl Authorizer {
                 Ok(())
             }
             Ok(StatusCode::UNAUTHORIZED) => Err(Refusal::Unknown),
-            Ok(StatusCode::FORBIDDEN | StatusCode::NOT_FOUND) => Err(Refusal::Forbidden),
+            // Not an app, perhaps, but a source all the same.
+            Ok(StatusCode::FORBIDDEN | StatusCode::NOT_FOUND) => match self.is_admin(token).await {
+                Ok(true) => Ok(()),
+                Ok(false) | Err(_) => Err(Refusal::Forbidden),
+            },
             Ok(status) => {
                 let status = status.as_u16();
                 tracing::warn!(status, "the cloud controller fails; readers are denied");

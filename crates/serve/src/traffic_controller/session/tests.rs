@@ -56,6 +56,7 @@ async fn rig_of(buffer: usize, config: SessionConfig) -> Rig {
     let figures = SessionFigures {
         egress: registry.counter("egress", "", &[]),
         slow_consumers: registry.counter("slow", "", &[]),
+        events: Events::default(),
     };
     let egress = figures.egress.clone();
     let socket = over(server).await;
@@ -310,6 +311,7 @@ async fn an_idle_session_sleeps() {
     let figures = SessionFigures {
         egress: registry.counter("egress", "", &[]),
         slow_consumers: registry.counter("slow", "", &[]),
+        events: Events::default(),
     };
     let frames = Box::new(Counting(Arc::clone(&polls)));
     let socket = over(server).await;
