@@ -176,7 +176,7 @@ impl TrafficController {
         }
         let upgrade = match socket::upgrade(parts) {
             Ok(upgrade) => upgrade,
-            Err(refused) => return refused,
+            Err(refused) => return refused.answer(),
         };
         if self.is_full() {
             return unavailable();
@@ -225,7 +225,7 @@ impl TrafficController {
         }
         let upgrade = match socket::upgrade(parts) {
             Ok(upgrade) => upgrade,
-            Err(refused) => return refused,
+            Err(refused) => return refused.answer(),
         };
         if self.is_full() {
             return unavailable();

@@ -57,7 +57,7 @@ pub(super) async fn answer(
     }
     let upgrade = match socket::upgrade(request) {
         Ok(upgrade) => upgrade,
-        Err(refused) => return refused,
+        Err(refused) => return refused.answer(),
     };
     let source = controller.source();
     let frames: BoxFrames = if page == Page::Tail {

@@ -44,20 +44,45 @@ pub(super) struct Upgrade {
     accept: HeaderValue,
 }
 
-/// Checks whether a request is a WebSocket's opening; otherwise the whole answer.
-pub(super) fn upgrade(parts: &mut Parts) -> Result<Upgrade, Response<Body>> {
+/// Why a request does not open a WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// It is none, or a wrong one.
+    BadRequest,
+    /// It is no GET.
+    MethodNotAllowed,
+}
+
+impl Refused {
+    /// The whole answer.
+    pub(super) fn answer(self) -> Response<Body> {
+        let mut response = match self {
+            Refused::BadRequest => plain(StatusCode::BAD_REQUEST, "Bad Request\n"),
+            Refused::MethodNotAllowed => {
+                plain(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed\n")
+            }
+        };
+        let version = HeaderValue::from_static(VERSION);
+        response
+            .headers_mut()
+            .insert(header::SEC_WEBSOCKET_VERSION, version);
+        response
+    }
+}
+
+/// Checks whether a request is a WebSocket's opening.
+pub(super) fn upgrade(parts: &mut Parts) -> Result<Upgrade, Refused> {
     let headers = &parts.headers;
     if !has_token(headers, &header::CONNECTION, "upgrade")
         || !has_token(headers, &header::UPGRADE, "websocket")
     {
-        return Err(refused(StatusCode::BAD_REQUEST, "Bad Request\n"));
+        return Err(Refused::BadRequest);
     }
     if parts.method != Method::GET {
-        let status = StatusCode::METHOD_NOT_ALLOWED;
-        return Err(refused(status, "Method Not Allowed\n"));
+        return Err(Refused::MethodNotAllowed);
     }
     if !has_token(headers, &header::SEC_WEBSOCKET_VERSION, VERSION) {
-        return Err(refused(StatusCode::BAD_REQUEST, "Bad Request\n"));
+        return Err(Refused::BadRequest);
     }
     let key = headers.get(header::SEC_WEBSOCKET_KEY);
     let accept = key
@@ -66,7 +91,7 @@ pub(super) fn upgrade(parts: &mut Parts) -> Result<Upgrade, Response<Body>> {
     // Absent over HTTP/2, which has no upgrades.
     match (accept, parts.extensions.remove::<OnUpgrade>()) {
         (Some(accept), Some(on)) => Ok(Upgrade { on, accept }),
-        _ => Err(refused(StatusCode::BAD_REQUEST, "Bad Request\n")),
+        _ => Err(Refused::BadRequest),
     }
 }
 
@@ -117,15 +142,6 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
 fn is_key(key: &[u8]) -> bool {
     use base64::{Engine, engine::general_purpose::STANDARD};
     STANDARD.decode(key).is_ok_and(|key| key.len() == 16)
-}
-
-fn refused(status: StatusCode, text: &'static str) -> Response<Body> {
-    let mut response = plain(status, text);
-    let version = HeaderValue::from_static(VERSION);
-    response
-        .headers_mut()
-        .insert(header::SEC_WEBSOCKET_VERSION, version);
-    response
 }
 
 /// A connection that counts what it has taken, so that a client who reads slowly can
@@ -183,5 +199,94 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    const GOOD: [(&str, &str); 4] = [
+        ("connection", "keep-alive, Upgrade"),
+        ("upgrade", "WebSocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+
+    fn parts(method: &str, lines: &[(&str, &str)]) -> Parts {
+        let mut request = Request::builder().method(method).uri("/firehose/x");
+        for (name, value) in lines {
+            request = request.header(*name, *value);
+        }
+        let mut request = request.body(()).unwrap();
+        // Gives a handle that never resolves, as over HTTP/1.1 before the answer.
+        let upgrade = hyper::upgrade::on(&mut request);
+        request.extensions_mut().insert(upgrade);
+        request.into_parts().0
+    }
+
+    fn without(name: &str) -> Vec<(&'static str, &'static str)> {
+        GOOD.into_iter().filter(|line| line.0 != name).collect()
+    }
+
+    fn with(name: &'static str, value: &'static str) -> Vec<(&'static str, &'static str)> {
+        let mut lines = without(name);
+        lines.push((name, value));
+        lines
+    }
+
+    #[test]
+    fn an_opening_is_answered_with_the_key_of_the_rfc() {
+        let upgrade = upgrade(&mut parts("GET", &GOOD)).ok().unwrap();
+        let (response, _) = upgrade.accept();
+        assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
+        let headers = response.headers();
+        assert_eq!(headers[header::UPGRADE], "websocket");
+        assert_eq!(headers[header::CONNECTION], "Upgrade");
+        // RFC 6455, section 1.3.
+        let accept = &headers[header::SEC_WEBSOCKET_ACCEPT];
+        assert_eq!(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    #[test]
+    fn the_checks_come_in_the_order_of_the_reference() {
+        let refused = |method: &str, lines: &[_]| upgrade(&mut parts(method, lines)).err();
+        for lines in [
+            without("connection"),
+            without("upgrade"),
+            with("upgrade", "h2c"),
+            with("connection", "keep-alive"),
+            with("sec-websocket-version", "8"),
+            without("sec-websocket-version"),
+            without("sec-websocket-key"),
+            with("sec-websocket-key", "AAAA"),
+            with("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ"),
+        ] {
+            assert_eq!(
+                refused("GET", &lines),
+                Some(Refused::BadRequest),
+                "{lines:?}"
+            );
+        }
+        assert_eq!(refused("POST", &GOOD), Some(Refused::MethodNotAllowed));
+        // The method is looked at before the version, and after the tokens.
+        let lines = with("sec-websocket-version", "8");
+        assert_eq!(refused("PUT", &lines), Some(Refused::MethodNotAllowed));
+        assert_eq!(
+            refused("PUT", &without("upgrade")),
+            Some(Refused::BadRequest)
+        );
+        let answer = Refused::MethodNotAllowed.answer();
+        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(answer.headers()[header::SEC_WEBSOCKET_VERSION], "13");
+    }
+
+    #[test]
+    fn http_2_has_no_upgrades() {
+        let mut parts = parts("GET", &GOOD);
+        parts.extensions.remove::<OnUpgrade>();
+        assert_eq!(upgrade(&mut parts).err(), Some(Refused::BadRequest));
     }
 }

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Runs that the test sends; giving up is told as one frame.
-struct Runs(mpsc::UnboundedReceiver<Bytes>);
+struct Runs(mpsc::Receiver<Bytes>);
 
 impl Frames for Runs {
     fn poll_frames(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
@@ -42,7 +42,7 @@ fn run(envelopes: &[&str]) -> Bytes {
 }
 
 struct Rig {
-    runs: mpsc::UnboundedSender<Bytes>,
+    runs: mpsc::Sender<Bytes>,
     client: WebSocketStream<DuplexStream>,
     session: JoinHandle<End>,
     egress: Counter,
@@ -51,7 +51,7 @@ struct Rig {
 /// A session whose connection holds `buffer` bytes.
 async fn rig_of(buffer: usize, config: SessionConfig) -> Rig {
     let (server, client) = duplex(buffer);
-    let (runs, source) = mpsc::unbounded_channel();
+    let (runs, source) = mpsc::channel(16);
     let registry = Registry::new();
     let figures = SessionFigures {
         egress: registry.counter("egress", "", &[]),
@@ -103,8 +103,8 @@ impl Rig {
 #[tokio::test(start_paused = true)]
 async fn each_envelope_is_one_binary_message() {
     let mut rig = rig().await;
-    rig.runs.send(run(&["a", "", "c"])).unwrap();
-    rig.runs.send(run(&["d"])).unwrap();
+    rig.runs.try_send(run(&["a", "", "c"])).unwrap();
+    rig.runs.try_send(run(&["d"])).unwrap();
     let mut got = Vec::new();
     for _ in 0..4 {
         got.push(rig.text().await);
@@ -116,9 +116,9 @@ async fn each_envelope_is_one_binary_message() {
 #[tokio::test(start_paused = true)]
 async fn the_end_of_the_envelopes_is_a_normal_close() {
     let mut rig = rig().await;
-    rig.runs.send(run(&["last"])).unwrap();
+    rig.runs.try_send(run(&["last"])).unwrap();
     drop(rig.runs);
-    rig.runs = mpsc::unbounded_channel().0;
+    rig.runs = mpsc::channel(1).0;
     assert_eq!(rig.text().await, "last");
     assert_eq!(rig.closed().await, (1000, String::new()));
     assert_eq!(rig.session.await.unwrap(), End::Over);
@@ -171,7 +171,7 @@ async fn what_a_client_says_is_ignored() {
     ] {
         rig.client.send(message).await.unwrap();
     }
-    rig.runs.send(run(&["a"])).unwrap();
+    rig.runs.try_send(run(&["a"])).unwrap();
     let mut pong = false;
     loop {
         match rig.client.next().await.unwrap().unwrap() {
@@ -207,7 +207,7 @@ async fn a_client_that_vanishes_is_no_slow_consumer() {
         session,
         ..
     } = rig_of(64, SessionConfig::default()).await;
-    runs.send(run(&["x".repeat(1000).as_str()])).unwrap();
+    runs.try_send(run(&["x".repeat(1000).as_str()])).unwrap();
     drop(client);
     assert_eq!(session.await.unwrap(), End::Left);
 }
@@ -236,8 +236,8 @@ async fn text_that_is_no_utf8_ends_the_session() {
 async fn a_client_that_does_not_read_is_told_what_it_lost_and_closed() {
     let mut rig = rig_of(64, SessionConfig::default()).await;
     let big = "x".repeat(200_000);
-    rig.runs.send(run(&[&big, "a", "b"])).unwrap();
-    rig.runs.send(run(&["c"])).unwrap();
+    rig.runs.try_send(run(&[&big, "a", "b"])).unwrap();
+    rig.runs.try_send(run(&["c"])).unwrap();
     // Reads again when the session has given up on it, but not yet on telling it.
     let begun = Instant::now();
     tokio::time::sleep(Duration::from_millis(5_500)).await;
@@ -258,7 +258,9 @@ async fn a_client_that_does_not_read_is_told_what_it_lost_and_closed() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_never_reads_is_left_after_six_seconds() {
     let rig = rig_of(64, SessionConfig::default()).await;
-    rig.runs.send(run(&["x".repeat(1000).as_str()])).unwrap();
+    rig.runs
+        .try_send(run(&["x".repeat(1000).as_str()]))
+        .unwrap();
     let begun = Instant::now();
     assert_eq!(rig.session.await.unwrap(), End::Slow);
     assert_eq!(begun.elapsed().as_secs(), 6);
@@ -276,7 +278,7 @@ async fn a_client_that_reads_slowly_is_no_slow_consumer() {
         session,
         ..
     } = rig_of(64, config).await;
-    runs.send(run(&["x".repeat(1000).as_str()])).unwrap();
+    runs.try_send(run(&["x".repeat(1000).as_str()])).unwrap();
     drop(runs);
     let mut io = client.into_inner();
     let mut got = 0;
