@@ -1,6 +1,6 @@
 //! Roles as processes of their own, with one authority for all of them.
 
-use std::fs;
+use std::{fs, path::PathBuf};
 
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
@@ -43,6 +43,11 @@ impl Fleet {
     /// An identity that every member accepts.
     pub fn identity(&self, name: &str) -> Identity {
         self.authority.issue(name, Validity::Now)
+    }
+
+    /// The certificate of the authority.
+    pub fn ca(&self) -> PathBuf {
+        self.authority.ca()
     }
 
     /// A TLS table of the settings for the member `name`.
