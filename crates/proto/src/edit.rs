@@ -11,7 +11,6 @@ use crate::peek::{Kind, key, peek};
 use crate::reader::put_varint;
 
 mod counter;
-mod numbers;
 mod preferred;
 mod tagger;
 mod tags;

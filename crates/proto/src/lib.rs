@@ -1,6 +1,7 @@
 //! Wire types of Loggregator V2, of V1 (dropsonde) and of 2013, and what the data path does with an envelope's
 //! bytes without decoding it: frames, peek and edits. No I/O, no clock.
 
+pub mod decimal;
 pub mod edit;
 pub mod fields;
 pub mod frames;

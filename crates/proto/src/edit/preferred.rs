@@ -18,7 +18,7 @@ pub fn to_preferred(envelope: &[u8], out: &mut BytesMut) {
             TypedValue::Text(text) => tags::put_tag(out, name, text),
             TypedValue::Integer(number) => tags::put_tag(out, name, &number.to_string()),
             TypedValue::Decimal(number) => {
-                tags::put_tag(out, name, &numbers::proxy_decimal(number));
+                tags::put_tag(out, name, &crate::decimal::shortest(number));
             }
         }
     }

@@ -89,7 +89,7 @@ pub fn tag_for_agent(
                 TypedValue::Text(text) => tags::put_tag(out, name, text),
                 TypedValue::Integer(number) => tags::put_tag(out, name, &number.to_string()),
                 TypedValue::Decimal(number) => {
-                    tags::put_tag(out, name, &numbers::agent_decimal(number));
+                    tags::put_tag(out, name, &crate::decimal::plain(number));
                 }
             }
         }
