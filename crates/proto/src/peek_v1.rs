@@ -245,9 +245,10 @@ fn checked_tag(entry: &[u8]) -> Result<(&[u8], &[u8]), Reason> {
     Ok(tag(entry))
 }
 
-/// The usual tag: name and value, each once and below 128 bytes.
+/// The usual tag: name and value, each once and below 128 bytes. Such an entry is the same
+/// in any map of strings.
 #[inline]
-fn plain_tag(entry: &[u8]) -> Option<(&[u8], &[u8])> {
+pub fn plain_tag(entry: &[u8]) -> Option<(&[u8], &[u8])> {
     let [0x0A, name_len @ ..0x80, tail @ ..] = entry else {
         return None;
     };

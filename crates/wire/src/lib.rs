@@ -7,3 +7,4 @@ pub mod json;
 pub mod legacy;
 pub mod multipart;
 pub mod sse;
+pub mod syslog;

@@ -39,18 +39,24 @@ pub(super) const fn double(number: u64) -> u64 {
     number << 3 | 1
 }
 
+/// Tags that V1 has as fields of their own, in the order of the fields.
+pub(super) const FIELD_TAGS: [&[u8]; 5] = [b"origin", b"deployment", b"job", b"index", b"ip"];
+
 /// The tag with the name of the V1 event type.
 pub(super) const V1_TYPE: &[u8] = b"__v1_type";
 
-/// Tags that are fields of their own in V1, in the order of the fields.
-pub(super) const FIELD_TAGS: [&[u8]; 5] = [b"origin", b"deployment", b"job", b"index", b"ip"];
-
-/// True for the tags that every V1 envelope has as fields, and for its type.
-pub(super) fn is_field_tag(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b"origin" | b"deployment" | b"job" | b"index" | b"ip" | b"__v1_type"
-    )
+/// The place of a name among [`FIELD_TAGS`] and, last, [`V1_TYPE`].
+#[inline]
+pub(super) fn field_tag(name: &[u8]) -> Option<usize> {
+    Some(match name {
+        b"origin" => 0,
+        b"deployment" => 1,
+        b"job" => 2,
+        b"index" => 3,
+        b"ip" => 4,
+        b"__v1_type" => 5,
+        _ => return None,
+    })
 }
 
 /// True for the tags that are fields of an `HttpStartStop`.

@@ -9,7 +9,7 @@ use logweir_proto::v1::envelope::EventType;
 use logweir_proto::v1::log_message::MessageType;
 
 use super::ConvertError;
-use super::names::{V1_TYPE, is_field_tag, text, v1, v2, varint};
+use super::names::{text, v1, v2, varint};
 use crate::dropsonde::put_tag;
 
 mod envelope;
@@ -17,6 +17,9 @@ mod gauge;
 mod timer;
 
 use envelope::Envelope;
+
+/// The place of the tag with the V1 event type among the field tags.
+const TYPE: usize = 5;
 
 /// Why an envelope has no V1 form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,7 +72,7 @@ pub fn v2_to_v1(
         each,
     };
     Ok(match envelope.member {
-        v2::LOG if envelope.tag(V1_TYPE) == b"Error" => error(&mut sink),
+        v2::LOG if envelope.field(TYPE) == b"Error" => error(&mut sink),
         v2::LOG => log(&mut sink),
         v2::COUNTER => counter(&mut sink),
         v2::GAUGE => gauge::gauge(&mut sink, options.surplus_metrics),
@@ -91,7 +94,7 @@ impl Sink<'_, '_> {
     fn send(&mut self, event_type: EventType, body_key: u64, body: &[u8], tail: &[u8]) {
         self.out.clear();
         self.out.reserve(body.len() + tail.len() + 64);
-        put::bytes(&mut self.out, key::ORIGIN, self.envelope.tag(b"origin"));
+        put::bytes(&mut self.out, key::ORIGIN, self.envelope.field(0));
         put::number(&mut self.out, key::EVENT_TYPE, u64::from(event_type as u32));
         let timestamp = self.envelope.timestamp.cast_unsigned();
         put::number(&mut self.out, key::TIMESTAMP, timestamp);
@@ -111,21 +114,18 @@ impl Sink<'_, '_> {
         } = *self.envelope;
         let instance_id = if with_instance_id { instance_id } else { &[] };
         let mut tail = BytesMut::with_capacity(self.envelope.len + 64);
-        for (key, name) in [
-            (key::DEPLOYMENT, &b"deployment"[..]),
-            (key::JOB, b"job"),
-            (key::INDEX, b"index"),
-            (key::IP, b"ip"),
-        ] {
-            put::bytes(&mut tail, key, self.envelope.tag(name));
+        for (place, key) in (1..).zip([key::DEPLOYMENT, key::JOB, key::INDEX, key::IP]) {
+            put::bytes(&mut tail, key, self.envelope.field(place));
         }
-        for (name, value) in &self.envelope.tags {
-            let replaced = is_field_tag(name)
-                || (*name == SOURCE_ID && !source_id.is_empty())
-                || (*name == INSTANCE_ID && !instance_id.is_empty())
-                || dropped(name);
-            if !replaced {
-                put_tag(&mut tail, name, value);
+        for tag in &self.envelope.tags {
+            let replaced = tag.field.is_some()
+                || (tag.name == SOURCE_ID && !source_id.is_empty())
+                || (tag.name == INSTANCE_ID && !instance_id.is_empty())
+                || dropped(tag.name);
+            match tag.entry {
+                _ if replaced => {}
+                Some(entry) => put::bytes(&mut tail, key::TAG, entry),
+                None => put_tag(&mut tail, tag.name, &tag.value),
             }
         }
         if !source_id.is_empty() {

@@ -10,7 +10,7 @@ use logweir_proto::v1::envelope::EventType;
 use logweir_proto::v1::log_message::MessageType;
 
 use super::ConvertError;
-use super::names::{FIELD_TAGS, V1_TYPE, is_field_tag, text, v2, varint};
+use super::names::{FIELD_TAGS, V1_TYPE, field_tag, text, v2, varint};
 
 mod gauge;
 mod http;
@@ -91,12 +91,13 @@ fn copy_tags<'a>(
 ) -> &'a [u8] {
     let mut instance_id = &[][..];
     for field in fields(payload).filter(|field| field.key == key::TAG) {
-        let (name, value) = peek_v1::tag(field.bytes());
+        let entry = field.bytes();
+        let (name, value) = peek_v1::tag(entry);
         if name == b"instance_id" {
             instance_id = value;
         }
-        if name != SOURCE_ID && !is_field_tag(name) && !dropped(name) {
-            put_tag(out, name, value);
+        if name != SOURCE_ID && field_tag(name).is_none() && !dropped(name) {
+            write::put_entry(out, entry, (name, value));
         }
     }
     instance_id

@@ -5,12 +5,19 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use logweir_proto::fields::fields;
-use logweir_proto::peek_v1::{int32, tag};
+use logweir_proto::peek_v1::{int32, plain_tag, tag};
 
-use crate::convert::names::{double, text, v2, varint};
+use crate::convert::names::{double, field_tag, text, v2, varint};
 
-/// Name and value.
-type Tag<'a> = (&'a [u8], Cow<'a, [u8]>);
+/// A tag, or a deprecated one as text.
+pub(super) struct Tag<'a> {
+    pub(super) name: &'a [u8],
+    pub(super) value: Cow<'a, [u8]>,
+    /// The bytes that it came in, if V1 can have them as they are.
+    pub(super) entry: Option<&'a [u8]>,
+    /// Its place if V1 has it as a field, as [`field_tag`] tells.
+    pub(super) field: Option<usize>,
+}
 
 pub(super) struct Envelope<'a> {
     /// Length of the whole envelope.
@@ -20,6 +27,8 @@ pub(super) struct Envelope<'a> {
     pub(super) instance_id: &'a [u8],
     /// Deprecated tags included, as text and only where there is no tag of the name.
     pub(super) tags: Vec<Tag<'a>>,
+    /// Where in `tags` those are that V1 has as fields, of a repeated name the last.
+    fields: [Option<usize>; 6],
     /// The key of the oneof member that is set, or 0.
     pub(super) member: u64,
     /// Its bytes, parts joined.
@@ -34,6 +43,7 @@ impl<'a> Envelope<'a> {
             source_id: &[],
             instance_id: &[],
             tags: Vec::with_capacity(16),
+            fields: [None; 6],
             member: 0,
             body: Cow::Borrowed(&[]),
         };
@@ -41,8 +51,15 @@ impl<'a> Envelope<'a> {
         for field in fields(bytes) {
             match field.key {
                 v2::TAG => {
-                    let (name, value) = tag(field.bytes());
-                    envelope.tags.push((name, Cow::Borrowed(value)));
+                    let entry = field.bytes();
+                    let plain = plain_tag(entry);
+                    let (name, value) = plain.unwrap_or_else(|| tag(entry));
+                    envelope.tags.push(Tag {
+                        name,
+                        value: Cow::Borrowed(value),
+                        entry: plain.map(|_| entry),
+                        field: field_tag(name),
+                    });
                 }
                 v2::TIMESTAMP => envelope.timestamp = field.varint().cast_signed(),
                 v2::SOURCE_ID => envelope.source_id = field.bytes(),
@@ -61,16 +78,26 @@ impl<'a> Envelope<'a> {
         }
         if has_deprecated_tags {
             let mut merged = deprecated_tags(bytes);
-            merged.extend(envelope.tags);
-            envelope.tags = merged.into_iter().collect();
+            merged.extend(envelope.tags.into_iter().map(|tag| (tag.name, tag)));
+            envelope.tags = merged.into_values().collect();
+        }
+        for (place, tag) in envelope.tags.iter().enumerate() {
+            if let Some(field) = tag.field {
+                envelope.fields[field] = Some(place);
+            }
         }
         envelope
     }
 
     /// The value of a tag, empty if it is missing. Of a repeated name the last counts.
     pub(super) fn tag(&self, wanted: &[u8]) -> &[u8] {
-        let found = self.tags.iter().rev().find(|(name, _)| *name == wanted);
-        found.map_or(&[], |(_, value)| value)
+        let found = self.tags.iter().rev().find(|tag| tag.name == wanted);
+        found.map_or(&[], |tag| &tag.value)
+    }
+
+    /// As [`Envelope::tag`], by its place in [`field_tag`].
+    pub(super) fn field(&self, place: usize) -> &[u8] {
+        self.fields[place].map_or(&[], |place| &self.tags[place].value)
     }
 
     /// A tag's value as an `int64` on the wire, 0 if it is no number.
@@ -91,7 +118,7 @@ pub(super) fn number<N: FromStr>(text: &[u8]) -> Option<N> {
 
 /// The deprecated tags as text, of repeated names the last. Values that are not set
 /// are left out.
-fn deprecated_tags(bytes: &[u8]) -> BTreeMap<&[u8], Cow<'_, [u8]>> {
+fn deprecated_tags(bytes: &[u8]) -> BTreeMap<&[u8], Tag<'_>> {
     const NAME: u64 = text(1);
     const VALUE: u64 = text(2);
     const TEXT: u64 = text(1);
@@ -122,7 +149,15 @@ fn deprecated_tags(bytes: &[u8]) -> BTreeMap<&[u8], Cow<'_, [u8]>> {
             }
         }
         match value {
-            Some(value) => drop(found.insert(name, value)),
+            Some(value) => {
+                let tag = Tag {
+                    name,
+                    value,
+                    entry: None,
+                    field: field_tag(name),
+                };
+                found.insert(name, tag);
+            }
             None => drop(found.remove(name)),
         }
     }

@@ -1,6 +1,7 @@
 //! Appends the fields of a V2 envelope: defaults are left out, strings are UTF-8.
 
 use bytes::BytesMut;
+use logweir_proto::peek_v1::plain_tag;
 use logweir_proto::put;
 
 use crate::convert::names::{text, v2};
@@ -21,6 +22,16 @@ pub(super) fn put_text(out: &mut BytesMut, key: u64, value: &[u8]) {
 
 pub(super) fn put_instance_id(out: &mut BytesMut, value: &[u8]) {
     put_text(out, v2::INSTANCE_ID, value);
+}
+
+/// Appends a tag that came as `entry` of a map. The usual one goes as it came.
+#[inline]
+pub(super) fn put_entry(out: &mut BytesMut, entry: &[u8], (name, value): (&[u8], &[u8])) {
+    if entry.is_ascii() && plain_tag(entry).is_some() {
+        put::bytes(out, v2::TAG, entry);
+    } else {
+        put_tag(out, name, value);
+    }
 }
 
 /// Appends a tag, empty names and values included.
