@@ -90,23 +90,10 @@ impl Receiver {
     /// Cancel safe: nothing is taken before it returns.
     pub async fn receive(&mut self) -> Datagrams<'_> {
         let count = loop {
-            let received = {
-                let (socket, state) = (&self.socket, &self.state);
-                let (room, metas) = (&mut self.room, &mut self.metas);
-                socket
-                    .async_io(Interest::READABLE, || {
-                        let mut buffers = room.chunks_exact_mut(BUFFER + STAGGER);
-                        // There are as many buffers as slices.
-                        let mut slices: [IoSliceMut<'_>; BATCH_SIZE] =
-                            std::array::from_fn(|_| match buffers.next() {
-                                Some(buffer) => IoSliceMut::new(&mut buffer[..BUFFER]),
-                                None => IoSliceMut::new(&mut []),
-                            });
-                        state.recv(UdpSockRef::from(socket), &mut slices, metas)
-                    })
-                    .await
-            };
-            match received {
+            let (socket, state) = (&self.socket, &self.state);
+            let (room, metas) = (&mut self.room, &mut self.metas);
+            let receive = || receive(socket, state, room, metas);
+            match socket.async_io(Interest::READABLE, receive).await {
                 Ok(count) => break count,
                 Err(error) => {
                     if !self.failing {
@@ -118,11 +105,40 @@ impl Receiver {
             }
         };
         self.failing = false;
+        self.received(count)
+    }
+
+    /// Takes what is there, up to a batch, without waiting. `None` if nothing is, or if the
+    /// socket cannot be read, which [`Receiver::receive`] reports.
+    pub fn try_receive(&mut self) -> Option<Datagrams<'_>> {
+        let (socket, state) = (&self.socket, &self.state);
+        let (room, metas) = (&mut self.room, &mut self.metas);
+        let receive = || receive(socket, state, room, metas);
+        let count = socket.try_io(Interest::READABLE, receive).ok()?;
+        Some(self.received(count))
+    }
+
+    fn received(&self, count: usize) -> Datagrams<'_> {
         Datagrams {
             room: &self.room,
             metas: &self.metas[..count],
         }
     }
+}
+
+fn receive(
+    socket: &UdpSocket,
+    state: &UdpSocketState,
+    room: &mut [u8],
+    metas: &mut [RecvMeta; BATCH_SIZE],
+) -> io::Result<usize> {
+    let mut buffers = room.chunks_exact_mut(BUFFER + STAGGER);
+    // There are as many buffers as slices.
+    let mut slices: [IoSliceMut<'_>; BATCH_SIZE] = std::array::from_fn(|_| match buffers.next() {
+        Some(buffer) => IoSliceMut::new(&mut buffer[..BUFFER]),
+        None => IoSliceMut::new(&mut []),
+    });
+    state.recv(UdpSockRef::from(socket), &mut slices, metas)
 }
 
 /// What one system call received.
@@ -133,6 +149,11 @@ pub struct Datagrams<'a> {
 }
 
 impl<'a> Datagrams<'a> {
+    /// There was room for no more, so more may be there.
+    pub fn is_full(&self) -> bool {
+        self.metas.len() == BATCH_SIZE
+    }
+
     /// The payloads, in the order in which they came.
     pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let buffers = self.room.chunks_exact(BUFFER + STAGGER);

@@ -49,7 +49,23 @@ async fn many_wait_for_one_call() {
         sender.send(&[number]).unwrap();
     }
     let datagrams = tokio::time::timeout(PATIENCE, receiver.receive()).await;
-    assert_eq!(datagrams.unwrap().iter().count(), 10);
+    let datagrams = datagrams.unwrap();
+    assert_eq!((datagrams.iter().count(), datagrams.is_full()), (10, false));
+    assert!(receiver.try_receive().is_none());
+}
+
+#[tokio::test]
+async fn what_is_left_of_many_is_taken_without_waiting() {
+    let (mut receiver, sender) = pair(1 << 20);
+    for number in 0..100_u8 {
+        sender.send(&[number]).unwrap();
+    }
+    let first = tokio::time::timeout(PATIENCE, receiver.receive()).await;
+    let mut found = first.unwrap().iter().count();
+    while let Some(more) = receiver.try_receive() {
+        found += more.iter().count();
+    }
+    assert_eq!(found, 100);
 }
 
 #[cfg(target_os = "linux")]

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use logweir_net::udp::{KernelQueue, Receiver};
 use logweir_route::Exchange;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -12,6 +12,7 @@ use super::{
     counts::Counts,
     intake::{Intake, Onward},
     kernel_watch::{PERIOD, Watch},
+    pace::Pace,
     rules::Rules,
 };
 use crate::{
@@ -24,6 +25,9 @@ const QUIET: Duration = Duration::from_millis(20);
 
 /// After a stop, no door is read for longer, quiet or not: nobody tells the emitters.
 const DRAIN: Duration = Duration::from_secs(1);
+
+/// Most system calls for what is handed on together.
+const CALLS: usize = 8;
 
 /// The UDP doors of one role.
 #[derive(Default)]
@@ -77,6 +81,7 @@ pub(crate) fn open(
         doors.kernel.push(kernel.clone());
         report(registry, name, &counts, &kernel);
         let bound = started.address(name).unwrap_or(address);
+        let pace = Pace::new(receiver.receive_buffer());
         let watch = Watch::new(name, bound, kernel, counts);
         let producers = TaskTracker::new();
         let open = producers.token();
@@ -87,6 +92,7 @@ pub(crate) fn open(
                 receiver,
                 intake,
                 watch,
+                pace,
             };
             stop.abort.run_until_cancelled(door.run(&stop.stop)).await;
             drop(open);
@@ -132,6 +138,7 @@ struct Door {
     receiver: Receiver,
     intake: Intake,
     watch: Watch,
+    pace: Pace,
 }
 
 impl Door {
@@ -144,7 +151,13 @@ impl Door {
                 biased;
                 () = &mut stopped => break,
                 _ = looks.tick() => self.watch.look(),
-                datagrams = self.receiver.receive() => self.intake.take(datagrams.iter()),
+                datagrams = self.receiver.receive() => {
+                    let more = datagrams.is_full();
+                    self.intake.take(datagrams.iter());
+                    if let Some(rest) = self.read_out(more) {
+                        sleep(rest).await;
+                    }
+                }
             }
         }
         let until = Instant::now() + DRAIN;
@@ -152,8 +165,26 @@ impl Door {
             let Ok(datagrams) = timeout(QUIET, self.receiver.receive()).await else {
                 break;
             };
+            let more = datagrams.is_full();
             self.intake.take(datagrams.iter());
+            self.read_out(more);
         }
         self.watch.look();
+    }
+
+    /// Takes what else is there, up to a bound, and hands all of it on. Tells how long to
+    /// rest then.
+    fn read_out(&mut self, mut more: bool) -> Option<Duration> {
+        for _ in 1..CALLS {
+            let Some(datagrams) = more.then(|| self.receiver.try_receive()).flatten() else {
+                break;
+            };
+            more = datagrams.is_full();
+            self.intake.take(datagrams.iter());
+        }
+        let (datagrams, bytes) = self.intake.send_on();
+        // One that cannot keep up has no time to rest.
+        let rest = self.pace.after(Instant::now(), datagrams, bytes);
+        rest.filter(|_| !more)
     }
 }

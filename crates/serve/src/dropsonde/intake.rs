@@ -32,8 +32,9 @@ pub(super) struct Intake {
     counts: Arc<Counts>,
     /// The envelope at hand, as it goes on.
     envelope: BytesMut,
-    frames: BytesMut,
-    envelopes: u32,
+    chunk: Building,
+    /// What was taken since the last was handed on.
+    batch: Batch,
 }
 
 impl Intake {
@@ -50,22 +51,28 @@ impl Intake {
             onward,
             counts,
             envelope: BytesMut::new(),
-            frames: BytesMut::new(),
-            envelopes: 0,
+            chunk: Building::default(),
+            batch: Batch::default(),
         }
     }
 
-    /// Takes what one system call received.
+    /// Takes what one system call received. Nothing need go on before
+    /// [`Intake::send_on`].
     pub(super) fn take<'a>(&mut self, datagrams: impl Iterator<Item = &'a [u8]>) {
-        let mut batch = Batch::default();
         for datagram in datagrams {
-            batch.datagrams += 1;
-            batch.bytes += datagram.len() as u64;
+            self.batch.datagrams += 1;
+            self.batch.bytes += datagram.len() as u64;
             if let Err(reason) = self.add(datagram) {
-                batch.rejected[reason.index()] += 1;
+                self.batch.rejected[reason.index()] += 1;
             }
         }
-        self.send_on();
+    }
+
+    /// Hands on what was taken, counts it, and tells how many datagrams it was and of how
+    /// many bytes.
+    pub(super) fn send_on(&mut self) -> (u64, u64) {
+        let batch = std::mem::take(&mut self.batch);
+        self.chunk.send_on(&mut self.onward);
         self.counts.add(&batch);
         let rejected = batch.rejected_total();
         // The exchange of this process counts what it is given itself; here only what
@@ -81,6 +88,7 @@ impl Intake {
         };
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         self.exchange.count_in(bytes, 0, admitted);
+        (batch.datagrams, batch.bytes)
     }
 
     fn add(&mut self, datagram: &[u8]) -> Result<(), Reason> {
@@ -90,39 +98,52 @@ impl Intake {
             Onward::Agent(_) => self.rules.apply_v2(datagram, envelope)?,
             Onward::Routers(_) | Onward::Exchange(_) => self.rules.apply(datagram, envelope)?,
         }
-        if self.envelopes == CHUNK_ENVELOPES || self.frames.len() + envelope.len() > CHUNK_BYTES {
-            let (frames, envelopes) = (std::mem::take(&mut self.frames), self.envelopes);
-            hand_over(&mut self.onward, frames, envelopes);
-            self.envelopes = 0;
+        if self.chunk.is_full_with(envelope) {
+            self.chunk.send_on(&mut self.onward);
         }
-        push_frame(&mut self.frames, envelope);
-        self.envelopes += 1;
+        self.chunk.push(envelope);
         Ok(())
-    }
-
-    fn send_on(&mut self) {
-        let frames = std::mem::take(&mut self.frames);
-        hand_over(
-            &mut self.onward,
-            frames,
-            std::mem::take(&mut self.envelopes),
-        );
     }
 }
 
-fn hand_over(onward: &mut Onward, frames: BytesMut, envelopes: u32) {
-    if envelopes == 0 {
-        return;
+/// The frames that go on next, within the bounds of a chunk.
+#[derive(Default)]
+struct Building {
+    frames: BytesMut,
+    envelopes: u32,
+    /// Bytes of the last one: the next gets as much room at once.
+    last: usize,
+}
+
+impl Building {
+    fn is_full_with(&self, envelope: &[u8]) -> bool {
+        self.envelopes == CHUNK_ENVELOPES || self.frames.len() + envelope.len() > CHUNK_BYTES
     }
-    let frames = frames.freeze();
-    match onward {
-        Onward::Routers(feeder) | Onward::Agent(feeder) => feeder.push(Chunk {
-            frames,
-            envelopes,
-            deprecated_tags: false,
-        }),
-        Onward::Exchange(publisher) => {
-            publisher.publish_v1(&frames);
+
+    fn push(&mut self, envelope: &[u8]) {
+        if self.envelopes == 0 {
+            self.frames.reserve(self.last);
+        }
+        push_frame(&mut self.frames, envelope);
+        self.envelopes += 1;
+    }
+
+    fn send_on(&mut self, onward: &mut Onward) {
+        if self.envelopes == 0 {
+            return;
+        }
+        let frames = std::mem::take(&mut self.frames).freeze();
+        let envelopes = std::mem::take(&mut self.envelopes);
+        self.last = frames.len();
+        match onward {
+            Onward::Routers(feeder) | Onward::Agent(feeder) => feeder.push(Chunk {
+                frames,
+                envelopes,
+                deprecated_tags: false,
+            }),
+            Onward::Exchange(publisher) => {
+                publisher.publish_v1(&frames);
+            }
         }
     }
 }

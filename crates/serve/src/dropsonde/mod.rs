@@ -9,6 +9,7 @@ mod counts;
 mod door;
 mod intake;
 mod kernel_watch;
+mod pace;
 mod rules;
 mod totals;
 
