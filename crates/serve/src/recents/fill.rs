@@ -1,6 +1,6 @@
 //! What of the chunks of one stroke is remembered.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use logweir_cache::Recent;
 use logweir_proto::{
@@ -18,6 +18,9 @@ mod key {
     pub(super) const LOG: u64 = 4 << 3 | 2;
     pub(super) const GAUGE: u64 = 6 << 3 | 2;
 }
+
+/// The key of a tag, as it is on the wire.
+const TAG: u8 = 9 << 3 | 2;
 
 /// The metrics that make a gauge a container's.
 const CONTAINER: [&str; 5] = ["cpu", "memory", "disk", "memory_quota", "disk_quota"];
@@ -65,7 +68,17 @@ pub(super) fn fill(recent: &mut Recent, chunks: &[Chunk], logs_per_source: usize
 /// Looks at the top of an envelope that was checked when it came in.
 fn look(envelope: &[u8]) -> Seen<'_> {
     let mut seen = Seen::default();
-    for field in fields(envelope) {
+    let mut rest = envelope;
+    loop {
+        // Most of the fields are tags, whose lengths are of one byte.
+        while let [TAG, len @ 0..0x80, tail @ ..] = rest
+            && let Some(after) = tail.get(usize::from(*len)..)
+        {
+            rest = after;
+        }
+        let Some(field) = fields(rest).next() else {
+            return seen;
+        };
         match field.key {
             key::TIMESTAMP => seen.timestamp = field.varint().cast_signed(),
             key::SOURCE_ID => seen.source = field.text(),
@@ -73,8 +86,8 @@ fn look(envelope: &[u8]) -> Seen<'_> {
             key::GAUGE => seen.gauge = true,
             _ => {}
         }
+        rest = &rest[field.end..];
     }
-    seen
 }
 
 /// The instance whose container a gauge is of, by the rules for its V1 form (V1 spec,

@@ -27,7 +27,7 @@ use crate::{context::ServeContext, grpc::unix_nanos, metrics::Registry};
 /// What came in is looked at this often, …
 const STROKE: Duration = Duration::from_millis(200);
 /// … or once this many bytes wait.
-const STROKE_BYTES: u64 = 1 << 20;
+const STROKE_BYTES: u64 = 512 << 10;
 
 /// Container metrics older than this are not answered.
 const METRIC_AGE: Duration = Duration::from_secs(120);
