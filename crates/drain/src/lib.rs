@@ -1,0 +1,22 @@
+//! Drains: where an app's envelopes go outside. The grammar of their URLs, what they filter,
+//! the bindings that name them, and the delivery.
+//!
+//! | to do this | look at |
+//! |---|---|
+//! | read a drain's URL, and what its requests look like | [`url`] |
+//! | know which envelopes a drain takes | [`filter`] |
+//! | read and write bindings as CAPI and the binding cache exchange them | [`binding`] |
+//! | turn bindings into drains, and see what changed | [`plan`] |
+//! | tell an app about its drain | [`notice`] |
+
+pub mod binding;
+pub mod credentials;
+mod drain;
+pub mod filter;
+pub mod headers;
+pub mod notice;
+pub mod plan;
+pub mod secret;
+pub mod url;
+
+pub use drain::{Drain, Scope};
