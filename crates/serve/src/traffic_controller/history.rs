@@ -41,7 +41,11 @@ const AHEAD_BYTES: usize = 1 << 20;
 ///
 /// # Errors
 /// As [`Source::open`].
-pub(super) async fn then_live(source: &Source, wanted: Wanted, last: usize) -> Result<BoxFrames, Status> {
+pub(super) async fn then_live(
+    source: &Source,
+    wanted: Wanted,
+    last: usize,
+) -> Result<BoxFrames, Status> {
     let Some(app) = wanted.app.clone() else {
         return Ok(Box::new(source.open(wanted)?));
     };
@@ -91,23 +95,51 @@ async fn ahead(live: &mut ReaderStream) -> Vec<Bytes> {
     taken
 }
 
-/// The newest `last` of what is remembered and what came ahead, in the order of their
-/// timestamps. What came ahead and is not remembered is older or newer than the store
-/// holds; it is kept in any case.
+/// What came ahead, and before it the newest `last` of what is remembered, in the order
+/// of their timestamps.
+///
+/// What is remembered and not older than what came ahead is on its way to the live
+/// stream or has come: it is shown, however many were asked for. What is left out stays
+/// a live envelope, should it come.
 fn merge(remembered: Vec<Bytes>, last: usize, ahead: &[Bytes], both: &mut Both) -> Bytes {
-    let skipped = remembered.len().saturating_sub(last);
-    let mut logs: Vec<(i64, Bytes)> = remembered
-        .into_iter()
-        .skip(skipped)
-        .map(|log| (timestamp(&log), log))
-        .collect();
+    let mut live = Vec::new();
+    let mut come: HashMap<u64, u32> = HashMap::new();
     for run in ahead {
         for frame in frames(run).flatten() {
-            if !both.take(frame.envelope) {
-                logs.push((timestamp(frame.envelope), run.slice_ref(frame.envelope)));
+            if let Some(key) = both.take(frame.envelope) {
+                *come.entry(key).or_default() += 1;
             }
+            live.push((timestamp(frame.envelope), run.slice_ref(frame.envelope)));
         }
     }
+    let mut is_to_come = |log: &Bytes| {
+        let come = both.key(log).and_then(|key| come.get_mut(&key));
+        match come {
+            Some(more @ 1..) => {
+                *more -= 1;
+                false
+            }
+            _ => true,
+        }
+    };
+    let mut logs: Vec<(i64, Bytes)> = remembered
+        .into_iter()
+        .filter(|log| is_to_come(log))
+        .map(|log| (timestamp(&log), log))
+        .collect();
+    let since = live.iter().map(|(at, _)| *at).min().unwrap_or(i64::MAX);
+    let older = logs.iter().filter(|(at, _)| *at < since).count();
+    let left_out = older.saturating_sub(last);
+    let mut skipped = 0;
+    logs.retain(|(at, log)| {
+        let skip = *at < since && skipped < left_out;
+        if skip {
+            skipped += 1;
+            both.take(log);
+        }
+        !skip
+    });
+    logs.append(&mut live);
     // Stable, as every order of equal times here is one that they came in.
     logs.sort_by_key(|(at, _)| *at);
     let mut first = BytesMut::new();
@@ -141,19 +173,15 @@ impl Both {
         both
     }
 
-    /// Whether the envelope is in history; once for each time that it is there.
-    fn take(&mut self, envelope: &[u8]) -> bool {
-        let Some(key) = self.key(envelope) else {
-            return false;
-        };
-        let Some(expected) = self.expected.get_mut(&key) else {
-            return false;
-        };
+    /// The key of an envelope that is in history; once for each time that it is there.
+    fn take(&mut self, envelope: &[u8]) -> Option<u64> {
+        let key = self.key(envelope)?;
+        let expected = self.expected.get_mut(&key)?;
         *expected -= 1;
         if *expected == 0 {
             self.expected.remove(&key);
         }
-        true
+        Some(key)
     }
 
     /// What is the same of a log on both ways. On one of them it may have been a V2
@@ -217,9 +245,12 @@ impl Frames for HistoryThenLive {
 fn without(run: &Bytes, both: &mut Both) -> Bytes {
     let mut fresh = BytesMut::with_capacity(run.len());
     for frame in frames(run).flatten() {
-        if !both.take(frame.envelope) {
+        if both.take(frame.envelope).is_none() {
             fresh.extend_from_slice(frame.bytes);
         }
     }
     fresh.freeze()
 }
+
+#[cfg(test)]
+mod tests;
