@@ -177,7 +177,12 @@ async fn history_is_as_long_as_was_asked() {
     let system = System::start().await;
     let producer = remembered(&system, 150).await;
     let mut published = lines(0..150);
-    let asked = [("?recent=5", 5), ("?recent=1000", 100), ("", 0), ("?recent=x", 0)];
+    let asked = [
+        ("?recent=5", 5),
+        ("?recent=1000", 100),
+        ("", 0),
+        ("?recent=x", 0),
+    ];
     for (query, history) in asked {
         let path = format!("/apps/{APP}/stream{query}");
         let socket = WebSocket::open(system.door("http"), &path, "").await;
