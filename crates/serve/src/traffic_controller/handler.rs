@@ -9,7 +9,6 @@ use logweir_net::{
     listen::Peer,
     shutdown::Shutdown,
 };
-use percent_encoding::percent_decode_str;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Status;
 
@@ -21,7 +20,8 @@ use super::{
     filter::{Filtered, Keep, Merged, Query},
     history,
     info::Info,
-    legacy::{self, Page},
+    legacy,
+    route::Route,
     session::{self, About, SessionFigures},
     socket::{self, Upgrade},
     source::{BoxFrames, Class, Source, Wanted},
@@ -89,17 +89,6 @@ impl Drop for Seat {
     }
 }
 
-/// One path, its segments decoded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Route {
-    Stream(String),
-    RecentLogs(String),
-    ContainerMetrics(String),
-    Firehose(String),
-    SetCookie,
-    Legacy(Page),
-}
-
 impl TrafficController {
     /// Its sessions run on `shutdown.tracker` and end when their source does.
     pub fn new(options: Options, registry: &Registry, shutdown: Shutdown) -> Self {
@@ -139,7 +128,7 @@ impl TrafficController {
         if let Some(log) = &self.0.options.security_log {
             log.note(&parts);
         }
-        let route = match route(parts.uri.path()) {
+        let route = match Route::of(parts.uri.path()) {
             Some(route) => route,
             None => {
                 return match &self.0.options.info {
@@ -325,30 +314,3 @@ fn forwarded_for(parts: &Parts) -> String {
     let values: Vec<_> = values.filter_map(|value| value.to_str().ok()).collect();
     values.join(", ")
 }
-
-fn route(path: &str) -> Option<Route> {
-    let mut escapes = path.as_bytes().split(|byte| *byte == b'%').skip(1);
-    let hex = |rest: &[u8]| rest.len() >= 2 && rest[..2].iter().all(u8::is_ascii_hexdigit);
-    if !escapes.all(hex) {
-        return None;
-    }
-    let decoded = percent_decode_str(path).decode_utf8().ok()?;
-    let mut segments = decoded.strip_prefix('/')?.split('/');
-    let mut next = || segments.next();
-    let (first, second, third, rest) = (next()?, next(), next(), next());
-    let named = |id: &str| (!id.is_empty() && id != "." && id != "..").then(|| id.to_owned());
-    Some(match (first, second, third, rest) {
-        ("apps", Some(app), Some("stream"), None) => Route::Stream(named(app)?),
-        ("apps", Some(app), Some("recentlogs"), None) => Route::RecentLogs(named(app)?),
-        ("apps", Some(app), Some("containermetrics"), None) => Route::ContainerMetrics(named(app)?),
-        ("firehose", Some(shard), None, None) => Route::Firehose(named(shard)?),
-        ("set-cookie", None, None, None) => Route::SetCookie,
-        ("tail", Some(""), None, None) => Route::Legacy(Page::Tail),
-        ("dump", Some(""), None, None) => Route::Legacy(Page::Dump),
-        ("recent", None, None, None) => Route::Legacy(Page::Recent),
-        _ => return None,
-    })
-}
-
-#[cfg(test)]
-mod tests;

@@ -14,6 +14,7 @@ mod handler;
 mod history;
 mod info;
 mod legacy;
+mod route;
 mod session;
 mod socket;
 mod source;

@@ -1,5 +1,8 @@
 //! One WebSocket session: envelopes out, one binary message each; pings; the end.
 
+mod heart;
+mod stall;
+
 use std::{
     future::poll_fn,
     net::SocketAddr,
@@ -14,13 +17,16 @@ use hyper::upgrade::OnUpgrade;
 use logweir_proto::frames::frames;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
-    time::{Instant, Sleep, sleep, timeout},
+    time::timeout,
 };
 use tokio_tungstenite::tungstenite::{
     Error, Message, Utf8Bytes,
     error::ProtocolError,
     protocol::{CloseFrame, frame::coding::CloseCode},
 };
+
+use heart::{Beat, Heart};
+use stall::Stall;
 
 use super::{
     SessionConfig,
@@ -69,15 +75,6 @@ enum End {
     Unanswered,
     /// The client does not read.
     Slow,
-}
-
-/// What the ping's clock is set for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Beat {
-    /// The next ping.
-    Resting,
-    /// The answer to the last.
-    Waiting,
 }
 
 /// Runs the session of an accepted upgrade to its end.
@@ -151,12 +148,8 @@ struct Session<S> {
     over: bool,
     /// The client has said goodbye; the answer is on its way.
     leaving: bool,
-    config: SessionConfig,
     egress: Counter,
-    beat: Beat,
-    clock: Pin<Box<Sleep>>,
-    /// A pong that came before its ping.
-    early: bool,
+    heart: Heart,
     stall: Stall,
 }
 
@@ -174,12 +167,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             dirty: false,
             over: false,
             leaving: false,
-            // The first ping goes out at once.
-            beat: Beat::Resting,
-            clock: Box::pin(sleep(Duration::ZERO)),
-            early: false,
+            heart: Heart::new(config.ping_interval, config.pong_deadline),
             stall: Stall::new(config.write_deadline),
-            config,
             egress: figures.egress,
         }
     }
@@ -215,7 +204,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         loop {
             match Pin::new(&mut self.socket).poll_next(context) {
                 Poll::Pending => return None,
-                Poll::Ready(Some(Ok(Message::Pong(_)))) => self.pong(),
+                Poll::Ready(Some(Ok(Message::Pong(_)))) => self.heart.pong(),
                 Poll::Ready(Some(Ok(Message::Close(_)))) => {
                     // The answer goes out with the next read.
                     self.leaving = true;
@@ -236,43 +225,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    fn pong(&mut self) {
-        match self.beat {
-            Beat::Waiting => self.rest(),
-            Beat::Resting => self.early = true,
-        }
-    }
-
-    fn rest(&mut self) {
-        self.beat = Beat::Resting;
-        self.set_clock(self.config.ping_interval);
-    }
-
-    fn set_clock(&mut self, after: Duration) {
-        self.clock.as_mut().reset(Instant::now() + after);
-    }
-
-    /// Looks at the clock: it is time for a ping, or an answer is overdue.
+    /// Sends a ping if it is time for one.
     fn tick(&mut self, context: &mut Context<'_>) -> Option<End> {
-        while self.clock.as_mut().poll(context).is_ready() {
-            if self.beat == Beat::Waiting {
-                return Some(End::Unanswered);
-            }
-            if self.leaving {
-                return Some(End::Left);
-            }
-            if let Err(error) = self.feed(Message::Ping(Bytes::new())) {
-                tracing::debug!("no ping: {error}");
-                return Some(End::Left);
-            }
-            if std::mem::take(&mut self.early) {
-                self.rest();
-            } else {
-                self.beat = Beat::Waiting;
-                self.set_clock(self.config.pong_deadline);
+        match self.heart.poll(context) {
+            Beat::Nothing => None,
+            Beat::Overdue => Some(End::Unanswered),
+            Beat::Ping if self.leaving => Some(End::Left),
+            Beat::Ping => {
+                let sent = self.feed(Message::Ping(Bytes::new()));
+                sent.err().map(|error| {
+                    tracing::debug!("no ping: {error}");
+                    End::Left
+                })
             }
         }
-        None
     }
 
     fn feed(&mut self, message: Message) -> Result<(), Error> {
@@ -402,49 +368,6 @@ enum Wrote {
     Blocked,
     /// The session is over.
     End(End),
-}
-
-/// Watches a connection that is blocked.
-struct Stall {
-    deadline: Duration,
-    clock: Option<Pin<Box<Sleep>>>,
-    /// What the connection had taken when the clock was set.
-    written: u64,
-    watching: bool,
-}
-
-impl Stall {
-    fn new(deadline: Duration) -> Self {
-        Self {
-            deadline,
-            clock: None,
-            written: 0,
-            watching: false,
-        }
-    }
-
-    fn over(&mut self) {
-        self.watching = false;
-    }
-
-    /// Whether the connection has taken nothing for the whole deadline.
-    fn is_stalled(&mut self, written: u64, context: &mut Context<'_>) -> bool {
-        let deadline = self.deadline;
-        let clock = self.clock.get_or_insert_with(|| Box::pin(sleep(deadline)));
-        if !self.watching {
-            self.watching = true;
-            self.written = written;
-            clock.as_mut().reset(Instant::now() + deadline);
-        }
-        while clock.as_mut().poll(context).is_ready() {
-            if self.written == written {
-                return true;
-            }
-            self.written = written;
-            clock.as_mut().reset(Instant::now() + deadline);
-        }
-        false
-    }
 }
 
 #[cfg(test)]

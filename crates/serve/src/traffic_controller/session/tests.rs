@@ -7,6 +7,7 @@ use tokio::{
     io::{AsyncReadExt, DuplexStream, duplex},
     sync::mpsc,
     task::JoinHandle,
+    time::Instant,
 };
 use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::Role};
 

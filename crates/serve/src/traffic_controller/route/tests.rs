@@ -1,7 +1,7 @@
 use super::*;
 
 fn is(path: &str, expected: Option<Route>) {
-    assert_eq!(route(path), expected, "{path}");
+    assert_eq!(Route::of(path), expected, "{path}");
 }
 
 #[test]
