@@ -1,10 +1,13 @@
 //! Pure formats: proto JSON, server-sent events, the V1 and 2013 generations and what
-//! they become in V2, multipart bodies. No I/O.
+//! they become in V2, multipart bodies, syslog both ways, statsd, Prometheus' text.
+//! No I/O.
 
 pub mod convert;
 pub mod dropsonde;
 pub mod json;
 pub mod legacy;
 pub mod multipart;
+pub mod prometheus_text;
 pub mod sse;
+pub mod statsd;
 pub mod syslog;

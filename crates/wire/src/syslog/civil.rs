@@ -35,10 +35,10 @@ impl Civil {
     /// Unix time in nanoseconds; none if that is beyond 64 bits or there is no such day.
     pub(super) fn to_unix(self) -> Option<i64> {
         let days = days(self.year, self.month, self.day)?;
-        days.checked_mul(SECONDS_PER_DAY)?
-            .checked_add(self.second)?
-            .checked_mul(NANOS_PER_SECOND)?
-            .checked_add(self.nanos)
+        // Wider, since the first second that fits begins before what fits.
+        let seconds = i128::from(days) * i128::from(SECONDS_PER_DAY) + i128::from(self.second);
+        let nanos = seconds * i128::from(NANOS_PER_SECOND) + i128::from(self.nanos);
+        i64::try_from(nanos).ok()
     }
 }
 

@@ -143,10 +143,7 @@ const COUNTER: Numbers = Numbers {
 
 const TIMER: Numbers = Numbers {
     id: b"[timer@47450 name",
-    parameters: [
-        ("start", SECOND_NUMBER, true),
-        ("stop", THIRD_NUMBER, true),
-    ],
+    parameters: [("start", SECOND_NUMBER, true), ("stop", THIRD_NUMBER, true)],
 };
 
 fn numbers(body: &[u8], element: &Numbers, out: &mut Vec<u8>, written: &mut Written) {

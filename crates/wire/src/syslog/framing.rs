@@ -4,8 +4,8 @@
 /// How messages follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// The length in decimal digits, a space, the message. One newline between
-    /// messages is passed over.
+    /// The length in decimal digits, a space, the message. Newlines between messages
+    /// are passed over.
     OctetCounted,
     /// Each message ends in a newline. A carriage return or NUL before it goes too, and
     /// empty lines are no messages.
@@ -189,7 +189,7 @@ impl Decoder {
                     let seen = self.buffer.len() - self.read - digits;
                     (length as u64).saturating_sub(seen as u64)
                 }
-                // A lone newline is what may stand between messages.
+                // Newlines may stand after the last message.
                 Ok(None) if self.buffer.len() == self.read => return None,
                 Ok(None) => 1,
                 Err(error) => return Some(error),
@@ -228,7 +228,7 @@ impl Decoder {
     /// The length at the start of a counted message and how many bytes it takes with
     /// its space; none if they are not all there.
     fn length(&mut self) -> Result<Option<(usize, usize)>, FramingError> {
-        if self.buffer.get(self.read) == Some(&b'\n') {
+        while self.buffer.get(self.read) == Some(&b'\n') {
             self.read += 1;
         }
         let rest = &self.buffer[self.read..];

@@ -33,7 +33,11 @@ pub(super) fn put(
                 out.push(b'.');
             }
             let start = out.len();
-            put_word(label.unwrap_or_default(), |byte| byte.is_ascii_alphanumeric(), out);
+            put_word(
+                label.unwrap_or_default(),
+                |byte| byte.is_ascii_alphanumeric(),
+                out,
+            );
             out.truncate(out.len().min(start + LABEL));
         }
     }
