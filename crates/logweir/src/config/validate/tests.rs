@@ -121,3 +121,42 @@ fn tokens_are_checked() {
         "a token pasted by mistake is not repeated"
     );
 }
+
+#[test]
+fn udp_doors_beyond_loopback_are_refused_unless_a_secret_guards_them() {
+    for (role, text) in [
+        (Role::Run, "[run]\ndropsonde = \"0.0.0.0:3457\"\n"),
+        (
+            Role::UdpForwarder,
+            "[udp_forwarder]\nlisten = \"0.0.0.0:3457\"\n",
+        ),
+        (Role::Run, "[dropsonde.legacy]\nlisten = \"0.0.0.0:3456\"\n"),
+    ] {
+        let found = problems(role, text, false);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].contains("takes envelopes from anybody"),
+            "{found:?}"
+        );
+        assert_eq!(problems(role, text, true), Vec::<String>::new());
+    }
+    let text = "[dropsonde.legacy]\nlisten = \"0.0.0.0:3456\"\nsecret = \"s\"\n";
+    assert_eq!(problems(Role::Run, text, false), Vec::<String>::new());
+    // Only roles that open it look at it.
+    let text = "[dropsonde.legacy]\nlisten = \"0.0.0.0:3456\"\n";
+    assert_eq!(problems(Role::Router, text, false), Vec::<String>::new());
+}
+
+#[test]
+fn udp_doors_of_one_address_are_told_apart_from_tcp() {
+    let text = "[run]\ndropsonde = \"127.0.0.1:8082\"\n";
+    assert_eq!(problems(Role::Run, text, false), Vec::<String>::new());
+    let text = "[run]\ndropsonde = \"127.0.0.1:3456\"\n[dropsonde.legacy]\n";
+    let found = problems(Role::Run, text, false);
+    assert!(
+        found.len() == 1 && found[0].contains("127.0.0.1:3456 is taken"),
+        "{found:?}"
+    );
+    let text = "[dropsonde]\nreceive_buffer = 0\ncounters = 0\n";
+    assert_eq!(problems(Role::UdpForwarder, text, false).len(), 2);
+}
