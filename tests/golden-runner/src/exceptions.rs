@@ -31,10 +31,16 @@ pub enum Rule {
     FloatsSaturate,
     /// What a container's gauge holds beyond the five metrics is kept.
     SurplusMetricsKept,
+    /// Fields that syslog has no place for are mended, not refused.
+    SyslogFieldsSanitised,
+    /// A source type that fills the process id is cut, and no panic.
+    LongSourceTypeCut,
+    /// A log of an unknown type has the priority of OUT.
+    UnknownLogTypeIsOut,
 }
 
 impl Rule {
-    const ALL: [Rule; 11] = [
+    const ALL: [Rule; 14] = [
         Rule::IdleCounterKeepsItsTotal,
         Rule::InstancesCountApart,
         Rule::OncePerStream,
@@ -46,6 +52,9 @@ impl Rule {
         Rule::IncompleteNotEmitted,
         Rule::FloatsSaturate,
         Rule::SurplusMetricsKept,
+        Rule::SyslogFieldsSanitised,
+        Rule::LongSourceTypeCut,
+        Rule::UnknownLogTypeIsOut,
     ];
 
     /// The name in `exceptions.toml`.
@@ -62,6 +71,9 @@ impl Rule {
             Rule::IncompleteNotEmitted => "incomplete-not-emitted",
             Rule::FloatsSaturate => "floats-saturate",
             Rule::SurplusMetricsKept => "surplus-metrics-kept",
+            Rule::SyslogFieldsSanitised => "syslog-fields-sanitised",
+            Rule::LongSourceTypeCut => "long-source-type-cut",
+            Rule::UnknownLogTypeIsOut => "unknown-log-type-is-out",
         }
     }
 }

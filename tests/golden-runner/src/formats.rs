@@ -6,10 +6,13 @@ mod agent_tagger;
 mod counter_aggregation;
 mod counter_aggregation_v1;
 mod deterministic_names;
+mod drain_filter;
+mod drain_url_params;
 mod gateway_selectors;
 mod gateway_sse;
 mod rlp_tags;
 mod selectors;
+mod syslog_rfc5424;
 mod udp_agent_v1;
 mod udp_forwarder;
 mod v1_to_v2;
@@ -42,6 +45,14 @@ pub const FORMATS: &[Format] = &[
         judge: deterministic_names::judge,
     },
     Format {
+        name: "drain_filter",
+        judge: drain_filter::judge,
+    },
+    Format {
+        name: "drain_url_params",
+        judge: drain_url_params::judge,
+    },
+    Format {
         name: "gateway_selectors",
         judge: gateway_selectors::judge,
     },
@@ -56,6 +67,10 @@ pub const FORMATS: &[Format] = &[
     Format {
         name: "selectors",
         judge: selectors::judge,
+    },
+    Format {
+        name: "syslog_rfc5424",
+        judge: syslog_rfc5424::judge,
     },
     Format {
         name: "udp_agent_v1",

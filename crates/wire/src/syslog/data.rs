@@ -63,13 +63,29 @@ pub(super) fn metric(
     }
 }
 
-/// Appends the tags as an element.
+/// Appends the tags as an element, sorted by the names that are written.
 pub(super) fn tags(tags: &[Tag<'_>], out: &mut Vec<u8>, written: &mut Written) {
     out.extend_from_slice(b"[tags@47450");
-    for (name, value) in tags {
-        out.push(b' ');
-        put_name(name, out, written);
-        put_value(value, out, written);
+    if tags
+        .iter()
+        .all(|(name, _)| name.iter().all(|byte| fits(*byte)))
+    {
+        for (name, value) in tags {
+            out.push(b' ');
+            out.extend_from_slice(name);
+            put_value(value, out, written);
+        }
+    } else {
+        let mut mended: Vec<_> = tags
+            .iter()
+            .map(|(name, value)| (mended_name(name, written), *value))
+            .collect();
+        mended.sort_by(|a, b| a.0.cmp(&b.0));
+        for (name, value) in mended {
+            out.push(b' ');
+            out.extend_from_slice(name.as_bytes());
+            put_value(value, out, written);
+        }
     }
     out.push(b']');
 }
@@ -180,22 +196,22 @@ fn event(body: &[u8], out: &mut Vec<u8>, written: &mut Written) {
     out.push(b']');
 }
 
-/// Appends a parameter's name. Longer ones than the RFC's 32 bytes and the empty one
-/// pass, as they do with the original.
-fn put_name(name: &[u8], out: &mut Vec<u8>, written: &mut Written) {
-    fn fits(byte: u8) -> bool {
-        byte.is_ascii_graphic() && !matches!(byte, b'=' | b']' | b'"')
-    }
-    if name.iter().all(|byte| fits(*byte)) {
-        return out.extend_from_slice(name);
-    }
-    for character in String::from_utf8_lossy(name).chars() {
-        out.push(match u8::try_from(character) {
-            Ok(byte) if fits(byte) => byte,
-            _ => b'_',
-        });
-    }
-    written.sanitised += 1;
+/// True for what may be in a parameter's name. Names longer than the RFC's 32 bytes and
+/// the empty one pass, as they do with the original.
+fn fits(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b'=' | b']' | b'"')
+}
+
+/// A parameter's name in which each character that does not fit is `_`.
+fn mended_name(name: &[u8], written: &mut Written) -> String {
+    let text = String::from_utf8_lossy(name);
+    written.sanitised += usize::from(!text.bytes().all(fits));
+    text.chars()
+        .map(|character| match u8::try_from(character) {
+            Ok(byte) if fits(byte) => character,
+            _ => '_',
+        })
+        .collect()
 }
 
 /// Appends `="…"` with a backslash before `"`, `\` and `]`, nothing else.
