@@ -7,7 +7,7 @@ use logweir_blackbox::{
     envelopes::{batch, log},
     http::{self, sum},
     patience::{eventually, patience},
-    stream::Producer,
+    stream::{Producer, Reader},
     system::System,
     websocket::{WebSocket, opcode, text},
 };
@@ -196,6 +196,7 @@ async fn the_last_word_to_a_slow_consumer_says_how_much_it_lost() {
         [rlp.self_metrics]\ninterval = \"0s\"\n[traffic_controller.self_metrics]\ninterval = \"0s\"\n";
     let system = System::start_with(config).await;
     let producer = producer(&system).await;
+    let mut events = Reader::open(&system.dial("grpc").await, &events());
     let mut slow = open(&system, "/firehose/slow").await;
     let padding = "x".repeat(1000);
     let lines: Vec<_> = (0..100).map(|_| log(APP, &padding)).collect();
@@ -229,6 +230,36 @@ async fn the_last_word_to_a_slow_consumer_says_how_much_it_lost() {
         sum(&page, "doppler_proxy_slow_consumer", &[]).to_string(),
         "1"
     );
+    let announced = events.next().await.expect("an event");
+    let Some(v2::envelope::Message::Event(event)) = &announced[0].message else {
+        panic!("{announced:?}");
+    };
+    assert_eq!(
+        event.title,
+        "Traffic Controller has disconnected slow consumer"
+    );
+    assert!(
+        event.body.starts_with("Remote Address: 127.0.0.1:"),
+        "{}",
+        event.body
+    );
+    assert!(
+        event.body.contains("\nPath: /firehose/slow\n"),
+        "{}",
+        event.body
+    );
+}
+
+/// A request for the traffic controller's events.
+fn events() -> v2::EgressBatchRequest {
+    v2::EgressBatchRequest {
+        selectors: vec![v2::Selector {
+            source_id: "traffic_controller".into(),
+            message: Some(v2::selector::Message::Event(v2::EventSelector {})),
+        }],
+        use_preferred_tags: true,
+        ..v2::EgressBatchRequest::default()
+    }
 }
 
 #[tokio::test]
