@@ -45,10 +45,7 @@ pub(super) fn judge(lines: &[&str]) -> Vec<Verdict> {
 
 /// What our forwarder makes of a datagram, or what the original says of one that is not
 /// taken.
-fn ours(
-    config: &DropsondeConfig,
-    datagram: &[u8],
-) -> Result<Result<v2::Envelope, &'static str>> {
+fn ours(config: &DropsondeConfig, datagram: &[u8]) -> Result<Result<v2::Envelope, &'static str>> {
     let mut out = BytesMut::new();
     match Rules::dropsonde(config, false).apply_v2(datagram, &mut out) {
         Ok(()) => envelope(&out).map(Ok),
