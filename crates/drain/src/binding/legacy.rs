@@ -63,7 +63,7 @@ pub(super) fn from_apps(apps: BTreeMap<String, AppDrains>) -> Vec<super::Binding
 /// Bindings of today, of a list by app.
 pub(super) fn to_bindings(list: Vec<Binding>) -> Vec<super::Binding> {
     let entries = list.into_iter().flat_map(|binding| {
-        let app = (!binding.app_id.is_empty()).then(|| App {
+        let app = (!binding.app_id.is_empty()).then_some(App {
             hostname: binding.hostname,
             app_id: binding.app_id,
         });

@@ -123,11 +123,11 @@ pub(super) fn read(
     })?;
     let mut headers = Vec::new();
     for (_, line) in query.0.iter().filter(|(name, _)| name == "logweir-header") {
-        let (name, value) = line.split_once(':').unwrap_or((line, ""));
+        let (name, value) = line.split_once(':').unwrap_or_default();
         let header = headers::header(name.trim(), value.trim());
+        // Without a colon there is no name to show, only what was meant as a value.
         let header = header.map_err(|_| UrlError::Header {
-            // Without a colon, what was meant as the value would be shown.
-            name: if line.contains(':') { name } else { "" }.trim().to_owned(),
+            name: name.trim().to_owned(),
             url: anonymous.to_owned(),
         })?;
         headers.push(header);
