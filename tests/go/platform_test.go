@@ -62,6 +62,8 @@ func (f *faulty) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case slow:
 		time.Sleep(time.Second)
 	case hanging:
+		// The server notices that a client has gone only once it has read the request.
+		_, _ = io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
 		return
 	case failing:

@@ -1,7 +1,7 @@
 //! Answers that have no page of their own, as Go's `net/http` gives them.
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, StatusCode, Uri, header};
+use http::{HeaderValue, Response, StatusCode, Uri, header};
 use logweir_net::body::{self, Body};
 
 /// A text with the headers of `http.Error`.
@@ -30,8 +30,9 @@ pub(crate) fn method_not_allowed() -> Response<Body> {
     plain(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n")
 }
 
-/// The page is at another path of this server; the query stays.
-pub(crate) fn moved(method: &Method, path: &str, uri: &Uri) -> Response<Body> {
+/// The page is at another path of this server; the query stays. Without a body, as the
+/// peers' doors answer.
+pub(crate) fn moved(path: &str, uri: &Uri) -> Response<Body> {
     let target = match uri.query() {
         Some(query) => format!("{path}?{query}"),
         None => path.to_owned(),
@@ -39,20 +40,7 @@ pub(crate) fn moved(method: &Method, path: &str, uri: &Uri) -> Response<Body> {
     let Ok(location) = HeaderValue::try_from(&target) else {
         return not_found();
     };
-    let mut response = if matches!(*method, Method::GET | Method::HEAD) {
-        let target = target
-            .replace('&', "&amp;")
-            .replace('"', "&#34;")
-            .replace('\'', "&#39;");
-        let target = target.replace('<', "&lt;").replace('>', "&gt;");
-        let page = format!("<a href=\"{target}\">Moved Permanently</a>.\n\n");
-        let mut response = Response::new(body::full(page));
-        let html = HeaderValue::from_static("text/html; charset=utf-8");
-        response.headers_mut().insert(header::CONTENT_TYPE, html);
-        response
-    } else {
-        Response::new(body::empty())
-    };
+    let mut response = Response::new(body::empty());
     *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
     response.headers_mut().insert(header::LOCATION, location);
     response

@@ -106,7 +106,7 @@ impl Front {
         }
         let cleaned = clean(path);
         if cleaned != path {
-            return moved(request.method(), &cleaned, request.uri());
+            return moved(&cleaned, request.uri());
         }
         if let (Some(gateway), "/v2/read") = (&self.0.gateway, path) {
             return gateway.read(&request.into_parts().0).await;
