@@ -230,6 +230,10 @@ async fn the_last_word_to_a_slow_consumer_says_how_much_it_lost() {
         sum(&page, "doppler_proxy_slow_consumer", &[]).to_string(),
         "1"
     );
+    let of = |name: &str| sum(&page, name, &[]);
+    let accounted = of("logweir_taken") + of("logweir_dropped") + of("logweir_queued");
+    let open = of("logweir_offered") - accounted;
+    assert!(open.abs() < 0.5, "the books are {open} apart:\n{page}");
     let announced = events.next().await.expect("an event");
     let Some(v2::envelope::Message::Event(event)) = &announced[0].message else {
         panic!("{announced:?}");
