@@ -10,6 +10,7 @@ pub mod dropsonde;
 pub mod front;
 pub mod gateway;
 pub mod grpc;
+mod grpc_role;
 pub mod metrics;
 pub mod recents;
 pub mod rlp;

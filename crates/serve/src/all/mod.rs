@@ -22,7 +22,7 @@ use crate::{
     recents::Recents,
     rlp,
     router::{self, end_with, exchange_limits},
-    self_metrics::{self, Events, Identity},
+    self_metrics::{self, Events},
     traffic_controller::{self, Source},
 };
 
@@ -158,17 +158,10 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
     )
     .await?;
 
-    let router = Identity {
-        source_id: "doppler",
-        origin: "loggregator.doppler",
-    };
     let to = &config.router.self_metrics;
-    self_metrics::publish(to, &registry, router, &exchange, context);
-    let rlp = Identity {
-        source_id: "reverse_log_proxy",
-        origin: "loggregator.rlp",
-    };
-    self_metrics::publish(&config.rlp.self_metrics, &proxy, rlp, &exchange, context);
+    self_metrics::publish(to, &registry, router::IDENTITY, &exchange, context);
+    let to = &config.rlp.self_metrics;
+    self_metrics::publish(to, &proxy, rlp::IDENTITY, &exchange, context);
     let to = &config.traffic_controller.self_metrics;
     self_metrics::publish(to, &sessions, identity, &exchange, context);
     producers.extend(datagrams.producers);

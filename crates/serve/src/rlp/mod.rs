@@ -11,17 +11,23 @@ pub use config::RlpConfig;
 
 use crate::{
     context::{ServeContext, StartError, Started},
-    doors,
-    front::Readiness,
+    doors::{self, GrpcDoor},
     grpc::{Door, Readers, ReadersOptions, Upstream},
+    grpc_role::GrpcRole,
     metrics::{HopFigures, Registry, RlpFigures},
-    router::{end_with, exchange_limits},
+    router::exchange_limits,
     routers::{Routers, RoutersOptions, Zone},
-    self_metrics::{self, Identity},
+    self_metrics::Identity,
 };
 
 /// Largest message read from a router, in bytes: as the peers.
 const ROUTER_MESSAGE_BYTES: usize = 10 << 20;
+
+/// The peers' name of the role.
+pub(crate) const IDENTITY: Identity = Identity {
+    source_id: "reverse_log_proxy",
+    origin: "loggregator.rlp",
+};
 
 /// Starts a reverse log proxy. Its doors are bound when this returns: `grpc`, and
 /// `status` where the settings ask for it.
@@ -31,8 +37,6 @@ const ROUTER_MESSAGE_BYTES: usize = 10 << 20;
 /// an address that cannot be bound.
 pub async fn start(config: RlpConfig, context: &ServeContext) -> Result<Started, StartError> {
     let mut started = Started::new();
-    let readiness = Readiness::new();
-    let part = readiness.part("grpc");
     let suites = &config.cipher_suites;
     let server = doors::server_tls("the reverse log proxy", &config.tls, suites, Alpn::H2)?;
     let client = doors::client_tls("the reverse log proxy", &config.tls, suites)?;
@@ -67,35 +71,22 @@ pub async fn start(config: RlpConfig, context: &ServeContext) -> Result<Started,
     let books = Arc::clone(&exchange);
     registry.collect(move |snapshot| HopFigures::report_exchange(&books, snapshot));
     let door = Door::new(None, Some(readers));
-    let at = doors::GrpcDoor {
-        name: "grpc",
-        address: config.listen,
-        tls: server,
-        limits: &config.limits,
-    };
-    doors::grpc(at, door, &registry, context, &mut started).await?;
-    doors::status(
-        config.status,
-        None,
-        &readiness,
-        &registry,
-        context,
-        &mut started,
-    )
-    .await?;
-    self_metrics::start(
-        &config.self_metrics,
-        &config.tls,
-        &registry,
-        Identity {
-            source_id: "reverse_log_proxy",
-            origin: "loggregator.rlp",
+    GrpcRole {
+        door: GrpcDoor {
+            name: "grpc",
+            address: config.listen,
+            tls: server,
+            limits: &config.limits,
         },
-        context,
-    )?;
-    end_with(&exchange, &[], context);
-    part.ready();
-    Ok(started)
+        services: door,
+        status: config.status,
+        self_metrics: (&config.self_metrics, &config.tls, IDENTITY),
+        registry,
+        exchange,
+        producers: Vec::new(),
+    }
+    .open(context, started)
+    .await
 }
 
 /// The figures of a proxy's readers under the peers' names.

@@ -13,13 +13,19 @@ pub use config::RouterConfig;
 use crate::{
     context::{ServeContext, StartError, Started},
     conversion::CONVERTER,
-    doors,
-    front::Readiness,
+    doors::{self, GrpcDoor},
     grpc::{Door, Doppler, Ingress, QUIET, Readers, ReadersOptions, Sink, Upstream, V1Readers},
+    grpc_role::GrpcRole,
     metrics::{HopFigures, Registry, RouterFigures},
     recents::Recents,
-    self_metrics::{self, Identity},
+    self_metrics::Identity,
     settings::QueueConfig,
+};
+
+/// The peers' name of the role.
+pub(crate) const IDENTITY: Identity = Identity {
+    source_id: "doppler",
+    origin: "loggregator.doppler",
 };
 
 /// Starts a router. Its doors are bound when this returns: `grpc`, and `status`
@@ -29,8 +35,6 @@ use crate::{
 /// A certificate that cannot be loaded, or an address that cannot be bound.
 pub async fn start(config: RouterConfig, context: &ServeContext) -> Result<Started, StartError> {
     let mut started = Started::new();
-    let readiness = Readiness::new();
-    let part = readiness.part("grpc");
     let tls = doors::server_tls("the router", &config.tls, &config.cipher_suites, Alpn::H2)?;
     context.watch_tls(vec![tls.clone()], Vec::new());
     let message_bytes = config.limits.message_bytes;
@@ -49,38 +53,25 @@ pub async fn start(config: RouterConfig, context: &ServeContext) -> Result<Start
         recents: Recents::start(&exchange, &config.recent, &registry, context),
     };
     let ingress = publishing(&exchange, message_bytes, context);
-    let producers = [ingress.streams()];
+    let producers = vec![ingress.streams()];
     let door = Door::of_both(Some(ingress), Some(readers), Some(doppler));
     collect(&registry, &exchange);
-    let at = doors::GrpcDoor {
-        name: "grpc",
-        address: config.listen,
-        tls,
-        limits: &config.limits,
-    };
-    doors::grpc(at, door, &registry, context, &mut started).await?;
-    doors::status(
-        config.status,
-        None,
-        &readiness,
-        &registry,
-        context,
-        &mut started,
-    )
-    .await?;
-    self_metrics::start(
-        &config.self_metrics,
-        &config.tls,
-        &registry,
-        Identity {
-            source_id: "doppler",
-            origin: "loggregator.doppler",
+    GrpcRole {
+        door: GrpcDoor {
+            name: "grpc",
+            address: config.listen,
+            tls,
+            limits: &config.limits,
         },
-        context,
-    )?;
-    end_with(&exchange, &producers, context);
-    part.ready();
-    Ok(started)
+        services: door,
+        status: config.status,
+        self_metrics: (&config.self_metrics, &config.tls, IDENTITY),
+        registry,
+        exchange,
+        producers,
+    }
+    .open(context, started)
+    .await
 }
 
 /// Bounds of an exchange from a role's settings.
