@@ -92,7 +92,7 @@ pub enum Onward {
     /// The queue towards the routers.
     Routers(Feeder),
     /// The exchange of this process.
-    Exchange(Publisher),
+    Exchange(Box<Publisher>),
 }
 
 /// The sink of one stream of producers.

@@ -99,7 +99,7 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
         totals: true,
         exchange: &exchange,
     };
-    let onward = || Onward::Exchange(exchange.publisher());
+    let onward = || Onward::Exchange(Box::new(exchange.publisher()));
     let datagrams = dropsonde::open(&plan, onward, &registry, context, &mut started)?;
 
     let front_metrics = Registry::new();
@@ -175,7 +175,7 @@ fn tagging(config: &RunConfig, exchange: &Arc<Exchange>, context: &ServeContext)
     let rules = agent::rules(&config.agent, context);
     let exchange = Arc::clone(exchange);
     let open = move || {
-        let onward = agent::Onward::Exchange(exchange.publisher());
+        let onward = agent::Onward::Exchange(Box::new(exchange.publisher()));
         let pipeline = Pipeline::new(Arc::clone(&rules), Arc::clone(&exchange), onward);
         Box::new(pipeline) as Box<dyn Sink>
     };

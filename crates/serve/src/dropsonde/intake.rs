@@ -19,7 +19,7 @@ pub(crate) enum Onward {
     /// The V1 queue towards routers.
     Routers(Feeder),
     /// The exchange of this process, as V1.
-    Exchange(Publisher),
+    Exchange(Box<Publisher>),
     /// The V2 queue towards the agent of the machine.
     Agent(Feeder),
 }
