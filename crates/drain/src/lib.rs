@@ -7,9 +7,11 @@
 //! | know which envelopes a drain takes | [`filter`] |
 //! | read and write bindings as CAPI and the binding cache exchange them | [`binding`] |
 //! | turn bindings into drains, and see what changed | [`plan`] |
+//! | keep drains away from addresses | [`block_list`] |
 //! | tell an app about its drain | [`notice`] |
 
 pub mod binding;
+pub mod block_list;
 pub mod credentials;
 mod drain;
 pub mod filter;
