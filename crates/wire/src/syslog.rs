@@ -9,8 +9,6 @@ mod data;
 pub mod framing;
 mod header;
 pub mod parse;
-#[cfg(test)]
-mod tests;
 mod view;
 
 use logweir_proto::peek::Kind;

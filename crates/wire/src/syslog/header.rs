@@ -62,8 +62,7 @@ fn log_procid(view: &View<'_>, out: &mut Vec<u8>, written: &mut Written) {
     let start = out.len();
     out.push(b'[');
     let source_type = view.tag("source_type").unwrap_or_default();
-    put_word(source_type, |byte| byte.is_ascii_graphic(), out);
-    out[start + 1..].make_ascii_uppercase();
+    put_source_type(source_type, out);
     let type_len = out.len() - start - 1;
     if view.instance_id.is_empty() {
         // The original cuts the bracket too.
@@ -83,6 +82,20 @@ fn log_procid(view: &View<'_>, out: &mut Vec<u8>, written: &mut Written) {
     out.extend_from_slice(&view.instance_id[..view.instance_id.len().min(room)]);
     mend(out, instance, written);
     out.push(b']');
+}
+
+/// Appends a source type as process ids have it.
+fn put_source_type(source_type: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    put_word(source_type, |byte| byte.is_ascii_graphic(), out);
+    out[start..].make_ascii_uppercase();
+}
+
+/// A source type as process ids have it.
+pub(super) fn source_type_word(source_type: &[u8]) -> Vec<u8> {
+    let mut word = Vec::with_capacity(source_type.len());
+    put_source_type(source_type, &mut word);
+    word
 }
 
 /// Appends a header field, `-` if it is empty.

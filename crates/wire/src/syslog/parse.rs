@@ -1,5 +1,26 @@
 //! Syslog messages of any sender as V2 envelopes: RFC 5424, RFC 3164 and what passes for
-//! it, read leniently.
+//! it, read leniently. What [`messages`](super::messages) writes comes back as it was.
+//!
+//! | envelope | RFC 5424 | RFC 3164 |
+//! |---|---|---|
+//! | timestamp | TIMESTAMP | the same, in UTC and the year that is nearest |
+//! | source id | APP-NAME | the tag |
+//! | instance id | PROCID; of `[TYPE/INSTANCE]` what follows the last slash | the number in the tag |
+//! | tag `source_type` | the TYPE of PROCID | – |
+//! | message | `counter@47450`, `gauge@47450`, `timer@47450`, `event@47450`, else a log | a log |
+//! | log type | ERR for the severities emerg, alert, crit and err | the same |
+//! | tags | `tags@47450`; parameters of other elements as `ID.NAME` | – |
+//! | tags of senders that are no drain | `hostname`, `facility`, `severity`, `msgid` | the same |
+
+mod element;
+mod header;
+mod rfc3164;
+mod stamp;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use header::Header;
 
 /// What is known of a message beside its bytes.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +59,8 @@ pub enum ParseError {
     },
 }
 
-/// Appends the envelope of one message (without framing) to `out`, not framed.
+/// Appends the envelope of one message to `out`. The message is without framing, and one
+/// newline at its end is not part of it. The envelope is not framed either.
 ///
 /// # Errors
 /// [`ParseError`]; `out` is as it was.
@@ -47,9 +69,18 @@ pub fn envelope(
     arrival: &Arrival<'_>,
     out: &mut Vec<u8>,
 ) -> Result<Form, ParseError> {
-    let _ = (arrival, out);
-    if message.is_empty() {
+    let message = message.strip_suffix(b"\n").unwrap_or(message);
+    if message.iter().all(u8::is_ascii_whitespace) {
         return Err(ParseError::Empty);
     }
-    Ok(Form::Bare)
+    let Some((priority, rest)) = header::priority(message) else {
+        write::log(&Header::bare(message), arrival, out);
+        return Ok(Form::Bare);
+    };
+    if let Some(header) = header::rfc5424(priority, rest) {
+        write::message(&header, arrival, out)?;
+        return Ok(Form::Rfc5424);
+    }
+    write::log(&rfc3164::header(priority, rest, arrival), arrival, out);
+    Ok(Form::Rfc3164)
 }
