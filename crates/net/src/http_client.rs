@@ -135,10 +135,12 @@ impl HttpClient {
 
 /// Queries hold tokens at times, and errors are logged.
 fn without_query(url: &http::Uri) -> String {
+    let port = url.port().map(|port| format!(":{port}"));
     format!(
-        "{}://{}{}",
+        "{}://{}{}{}",
         url.scheme_str().unwrap_or("http"),
         url.host().unwrap_or_default(),
+        port.unwrap_or_default(),
         url.path()
     )
 }

@@ -29,7 +29,9 @@ const REST: Duration = Duration::from_millis(100);
 
 /// A bound socket that receives datagrams in batches.
 pub struct Receiver {
-    socket: UdpSocket,
+    socket: StdSocket,
+    /// The same socket while the runtime looks for its datagrams.
+    registered: Option<UdpSocket>,
     state: UdpSocketState,
     room: Box<[u8]>,
     metas: [RecvMeta; BATCH_SIZE],
@@ -52,9 +54,9 @@ impl Receiver {
         let state = UdpSocketState::new(UdpSockRef::from(&socket)).map_err(failed)?;
         enlarge(&socket, &state, receive_buffer).map_err(failed)?;
         let kernel = KernelQueue::of(&socket);
-        let socket = UdpSocket::from_std(socket).map_err(failed)?;
         Ok(Self {
             socket,
+            registered: None,
             state,
             room: vec![0; (BUFFER + STAGGER) * BATCH_SIZE].into_boxed_slice(),
             metas: [RecvMeta::default(); BATCH_SIZE],
@@ -89,12 +91,37 @@ impl Receiver {
     ///
     /// Cancel safe: nothing is taken before it returns.
     pub async fn receive(&mut self) -> Datagrams<'_> {
-        let count = loop {
-            let (socket, state) = (&self.socket, &self.state);
-            let (room, metas) = (&mut self.room, &mut self.metas);
-            let receive = || receive(socket, state, room, metas);
-            match socket.async_io(Interest::READABLE, receive).await {
-                Ok(count) => break count,
+        let count = self.wait().await;
+        self.received(count)
+    }
+
+    /// The same after a `rest`, in which arriving datagrams wake nobody: as long as one of
+    /// these would come, the runtime would look at each of them.
+    pub async fn receive_after(&mut self, rest: Duration) -> Datagrams<'_> {
+        self.registered = None;
+        tokio::time::sleep(rest).await;
+        let count = match self.read() {
+            Ok(count) => count,
+            Err(_) => self.wait().await,
+        };
+        self.received(count)
+    }
+
+    /// Takes what is there, up to a batch, without waiting. `None` if nothing is, or if the
+    /// socket cannot be read, which [`Receiver::receive`] reports.
+    pub fn try_receive(&mut self) -> Option<Datagrams<'_>> {
+        let count = self.read().ok()?;
+        Some(self.received(count))
+    }
+
+    /// The number of buffers that were filled, once there is anything.
+    async fn wait(&mut self) -> usize {
+        loop {
+            match self.ready_and_read().await {
+                Ok(count) => {
+                    self.failing = false;
+                    return count;
+                }
                 Err(error) => {
                     if !self.failing {
                         tracing::warn!("cannot receive datagrams: {error}; trying again");
@@ -103,19 +130,23 @@ impl Receiver {
                     tokio::time::sleep(REST).await;
                 }
             }
-        };
-        self.failing = false;
-        self.received(count)
+        }
     }
 
-    /// Takes what is there, up to a batch, without waiting. `None` if nothing is, or if the
-    /// socket cannot be read, which [`Receiver::receive`] reports.
-    pub fn try_receive(&mut self) -> Option<Datagrams<'_>> {
+    async fn ready_and_read(&mut self) -> io::Result<usize> {
+        let registered = match self.registered.take() {
+            Some(registered) => registered,
+            None => UdpSocket::from_std(self.socket.try_clone()?)?,
+        };
+        let registered = self.registered.insert(registered);
         let (socket, state) = (&self.socket, &self.state);
         let (room, metas) = (&mut self.room, &mut self.metas);
-        let receive = || receive(socket, state, room, metas);
-        let count = socket.try_io(Interest::READABLE, receive).ok()?;
-        Some(self.received(count))
+        let read = || read(socket, state, room, metas);
+        registered.async_io(Interest::READABLE, read).await
+    }
+
+    fn read(&mut self) -> io::Result<usize> {
+        read(&self.socket, &self.state, &mut self.room, &mut self.metas)
     }
 
     fn received(&self, count: usize) -> Datagrams<'_> {
@@ -126,8 +157,8 @@ impl Receiver {
     }
 }
 
-fn receive(
-    socket: &UdpSocket,
+fn read(
+    socket: &StdSocket,
     state: &UdpSocketState,
     room: &mut [u8],
     metas: &mut [RecvMeta; BATCH_SIZE],

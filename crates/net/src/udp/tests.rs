@@ -55,6 +55,24 @@ async fn many_wait_for_one_call() {
 }
 
 #[tokio::test]
+async fn a_rest_gathers_and_what_comes_later_still_wakes() {
+    let (mut receiver, sender) = pair(1 << 20);
+    for number in 0..10_u8 {
+        sender.send(&[number]).unwrap();
+    }
+    let rest = Duration::from_millis(1);
+    let gathered = receiver.receive_after(rest).await.iter().count();
+    assert_eq!(gathered, 10);
+    let later = tokio::spawn(async move {
+        tokio::time::sleep(20 * rest).await;
+        sender.send(&[7]).unwrap();
+    });
+    let one = tokio::time::timeout(PATIENCE, receiver.receive_after(rest)).await;
+    assert_eq!(one.unwrap().iter().collect::<Vec<_>>(), [[7]]);
+    later.await.unwrap();
+}
+
+#[tokio::test]
 async fn what_is_left_of_many_is_taken_without_waiting() {
     let (mut receiver, sender) = pair(1 << 20);
     for number in 0..100_u8 {

@@ -2,9 +2,9 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use logweir_net::udp::{KernelQueue, Receiver};
+use logweir_net::udp::{Datagrams, KernelQueue, Receiver};
 use logweir_route::Exchange;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -133,6 +133,13 @@ fn report(registry: &Registry, door: &'static str, counts: &Arc<Counts>, kernel:
     registry.collect(move |to| counts.report(door, kernel.dropped(), to));
 }
 
+async fn receive(receiver: &mut Receiver, rest: Option<Duration>) -> Datagrams<'_> {
+    match rest {
+        Some(rest) => receiver.receive_after(rest).await,
+        None => receiver.receive().await,
+    }
+}
+
 /// A door that is read.
 struct Door {
     receiver: Receiver,
@@ -146,17 +153,16 @@ impl Door {
     async fn run(mut self, stop: &CancellationToken) {
         let mut stopped = std::pin::pin!(stop.cancelled());
         let mut looks = tokio::time::interval(PERIOD);
+        let mut rest = None;
         loop {
             tokio::select! {
                 biased;
                 () = &mut stopped => break,
                 _ = looks.tick() => self.watch.look(),
-                datagrams = self.receiver.receive() => {
+                datagrams = receive(&mut self.receiver, rest) => {
                     let more = datagrams.is_full();
                     self.intake.take(datagrams.iter());
-                    if let Some(rest) = self.read_out(more) {
-                        sleep(rest).await;
-                    }
+                    rest = self.read_out(more);
                 }
             }
         }
