@@ -1,4 +1,4 @@
-//! The verbs for people: exec, emit, tail, certs.
+//! The verbs for people: exec, emit, tail, recent, certs.
 //!
 //! The binary flattens [`Verb`] into its own command line and ends with the code
 //! that [`Verb::run`] returns.
@@ -10,6 +10,7 @@ pub mod exit;
 mod lines;
 pub mod locate;
 mod pairs;
+pub mod recent;
 pub mod tail;
 
 use clap::Subcommand;
@@ -23,6 +24,8 @@ pub enum Verb {
     Emit(emit::EmitArgs),
     /// Follow logs and metrics live
     Tail(tail::TailArgs),
+    /// Show the last lines of a source
+    Recent(recent::RecentArgs),
     /// Make certificates for a fleet
     Certs(certs::CertsArgs),
 }
@@ -35,6 +38,7 @@ impl Verb {
             Verb::Exec(args) => return exec::run(args).await,
             Verb::Emit(args) => emit::run(args).await,
             Verb::Tail(args) => tail::run(args).await,
+            Verb::Recent(args) => recent::run(args).await,
             Verb::Certs(args) => certs::run(&args),
         };
         match result {

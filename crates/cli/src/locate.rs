@@ -57,6 +57,8 @@ pub enum Door {
     Ingress,
     /// Gives envelopes: `logweir run`'s gRPC door, or a reverse log proxy.
     Grpc,
+    /// Answers HTTP: `logweir run`'s front door, or a traffic controller.
+    Http,
 }
 
 impl Door {
@@ -65,6 +67,7 @@ impl Door {
         match self {
             Door::Ingress => "ingress",
             Door::Grpc => "grpc",
+            Door::Http => "http",
         }
     }
 
@@ -73,6 +76,7 @@ impl Door {
         match self {
             Door::Ingress => "--ingress-addr",
             Door::Grpc => "--grpc-addr",
+            Door::Http => "--url",
         }
     }
 
@@ -81,14 +85,24 @@ impl Door {
         match self {
             Door::Ingress => "metron",
             Door::Grpc => "reverselogproxy",
+            Door::Http => "trafficcontroller",
         }
     }
 }
 
 impl Connection {
+    /// `host:port` of the door, as the running system left it in its data directory.
+    pub fn address(&self, door: Door) -> Result<String, EndpointError> {
+        from_file(&self.directory(), door)
+    }
+
+    fn directory(&self) -> PathBuf {
+        self.data_dir.clone().unwrap_or_else(default_data_dir)
+    }
+
     /// The door, at `address` if one was given.
     pub fn endpoint(&self, door: Door, address: Option<&str>) -> Result<Endpoint, EndpointError> {
-        let data_dir = self.data_dir.clone().unwrap_or_else(default_data_dir);
+        let data_dir = self.directory();
         let address = match address {
             Some(address) => address.to_owned(),
             None => from_file(&data_dir, door)?,

@@ -3,7 +3,7 @@
 mod cf;
 mod clock;
 mod human;
-mod output;
+pub(crate) mod output;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -14,10 +14,7 @@ use tokio::{
     time::timeout,
 };
 
-use self::{
-    cf::Era,
-    output::{Format, Output},
-};
+use self::output::{Format, Output};
 use crate::{
     exit::{self, Failure},
     locate::{Connection, Door},
@@ -139,13 +136,7 @@ pub async fn run(args: TailArgs) -> Result<(), Failure> {
         .connection
         .endpoint(Door::Grpc, args.grpc_addr.as_deref())?;
     let mut reader = Reader::connect(endpoint, args.request())?;
-    let format = match args.format {
-        Some(FormatArg::Cf) => Format::cf(Era::Seven),
-        Some(FormatArg::Cf6) => Format::cf(Era::Six),
-        None if args.json => Format::Json,
-        None => Format::human(),
-    };
-    let mut output = Output::start(format);
+    let mut output = Output::start(Format::chosen(args.format, args.json));
     let wanted: BTreeMap<String, String> = args.tags.iter().cloned().collect();
     let follow = follow(&mut reader, &output, &wanted);
     let result = tokio::select! {

@@ -287,3 +287,30 @@ async fn version_and_help_are_there() {
     let mut wrong = Process::start(logweir(["no-such-verb"]));
     assert_eq!(wrong.exit_code().await, 2);
 }
+
+#[tokio::test]
+async fn recent_lines_are_shown_as_cf_shows_them() {
+    let system = System::start().await;
+    let arguments = ["emit", "--source-id", "shop", "--instance", "0"];
+    let mut emit = verb(
+        &system,
+        &[&arguments[..], &["--tag", "source_type=APP"]].concat(),
+    );
+    emit.write(b"one\ntwo\nthree\n").await;
+    emit.close_stdin();
+    assert_eq!(emit.exit_code().await, 0, "{:?}", emit.stderr());
+    let lines = eventually("the lines are remembered", async || {
+        let arguments = ["recent", "shop", "--limit", "2", "--format", "cf"];
+        let mut recent = verb(&system, &arguments);
+        assert_eq!(recent.exit_code().await, 0, "{:?}", recent.stderr());
+        let lines = recent.stdout();
+        lines.last()?.ends_with(" three").then_some(lines)
+    })
+    .await;
+    // Three spaces, 27 characters of time, and the rest as it is.
+    let rest: Vec<_> = lines.iter().map(|line| &line[30..]).collect();
+    assert_eq!(rest, [" [APP/0] OUT two", " [APP/0] OUT three"]);
+    let mut nobody = verb(&system, &["recent", "nobody", "--json"]);
+    assert_eq!(nobody.exit_code().await, 0, "{:?}", nobody.stderr());
+    assert!(nobody.stdout().is_empty());
+}

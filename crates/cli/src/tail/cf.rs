@@ -7,7 +7,7 @@ use super::human::Style;
 
 /// Whose lines are copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Era {
+pub(crate) enum Era {
     /// cf CLI 7 and later: three spaces, no padding, a whole header on every line.
     Seven,
     /// cf CLI 6 (2015 to 2020): what is printed begins in one column, a header once.

@@ -11,7 +11,7 @@ use super::{
 
 /// What the line is written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Style {
+pub(crate) struct Style {
     /// Control characters are written as escapes: on a terminal a log line must not
     /// be able to move the cursor or to set the title.
     pub(super) escape: bool,

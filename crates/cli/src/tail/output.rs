@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    FormatArg,
     cf::{self, Era},
     human::{self, Style},
 };
@@ -25,7 +26,7 @@ const BATCHES: usize = 16;
 
 /// How envelopes are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+pub(crate) enum Format {
     /// The gateway's JSON, one envelope a line.
     Json,
     /// One line for people.
@@ -35,14 +36,14 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// For people, as our stdout allows.
-    pub(super) fn human() -> Self {
-        Self::Human(Self::style())
-    }
-
-    /// As `cf logs` does, as our stdout allows.
-    pub(super) fn cf(era: Era) -> Self {
-        Self::Cf(era, Self::style())
+    /// What the arguments ask for, as our stdout allows.
+    pub(crate) fn chosen(format: Option<FormatArg>, json: bool) -> Self {
+        match format {
+            Some(FormatArg::Cf) => Self::Cf(Era::Seven, Self::style()),
+            Some(FormatArg::Cf6) => Self::Cf(Era::Six, Self::style()),
+            None if json => Self::Json,
+            None => Self::Human(Self::style()),
+        }
     }
 
     fn style() -> Style {
@@ -55,7 +56,8 @@ impl Format {
         }
     }
 
-    fn write(self, envelope: &v2::Envelope, out: &mut Vec<u8>) {
+    /// Appends an envelope.
+    pub(crate) fn write(self, envelope: &v2::Envelope, out: &mut Vec<u8>) {
         match self {
             Format::Json => {
                 json::envelope(envelope, out);
