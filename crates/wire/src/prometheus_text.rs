@@ -3,6 +3,13 @@
 
 use std::borrow::Cow;
 
+mod builder;
+mod scan;
+#[cfg(test)]
+mod tests;
+
+use builder::Builder;
+
 /// What a family's `TYPE` line says it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kind {
@@ -144,6 +151,11 @@ pub const ERRORS: usize = 8;
 
 /// Reads a whole text.
 pub fn parse<'a>(text: &'a [u8], limits: &Limits) -> Exposition<'a> {
-    let _ = (text, limits);
-    Exposition::default()
+    let mut builder = Builder::new(limits);
+    for (line, bytes) in (1..).zip(text.split(|byte| *byte == b'\n')) {
+        if let Err(reason) = builder.line(bytes) {
+            builder.bad(LineError { line, reason });
+        }
+    }
+    builder.finish()
 }
