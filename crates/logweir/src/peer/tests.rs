@@ -2,12 +2,10 @@ use std::{collections::BTreeMap, ffi::OsStr, net::SocketAddr, time::Duration};
 
 use logweir_serve::{
     agent::AgentConfig, gateway::GatewayConfig, rlp::RlpConfig, router::RouterConfig,
-    traffic_controller::TrafficControllerConfig, udp_forwarder::UdpForwarderConfig,
+    traffic_controller::TrafficControllerConfig,
 };
 
-use super::{
-    Name, Peer, agent, doppler, gateway, of_program, rlp, trafficcontroller, udp_forwarder,
-};
+use super::{Name, Peer, agent, doppler, gateway, of_program, rlp, trafficcontroller};
 use crate::{logging::Format, role::RoleConfig};
 
 fn variables(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -41,13 +39,6 @@ fn rlp_config(peer: Peer) -> RlpConfig {
 fn gateway_config(peer: Peer) -> GatewayConfig {
     match peer.config {
         RoleConfig::Gateway(config) => *config,
-        other => panic!("{other:?}"),
-    }
-}
-
-fn forwarder_config(peer: Peer) -> UdpForwarderConfig {
-    match peer.config {
-        RoleConfig::UdpForwarder(config) => *config,
         other => panic!("{other:?}"),
     }
 }
@@ -206,72 +197,6 @@ fn an_agent_gives_datagrams_its_own_deployment_and_not_its_tags() {
     assert_eq!(
         [own.deployment, own.job, own.index, own.ip],
         ["deployment", "", "42", ""]
-    );
-}
-
-/// What the peer's release passes to a UDP forwarder.
-fn release_forwarder() -> Vec<(&'static str, &'static str)> {
-    vec![
-        ("LOGGREGATOR_AGENT_CA_FILE_PATH", "/a"),
-        ("LOGGREGATOR_AGENT_CERT_FILE_PATH", "/c"),
-        ("LOGGREGATOR_AGENT_KEY_FILE_PATH", "/k"),
-        ("LOGGREGATOR_AGENT_ADDR", "localhost:3460"),
-        ("UDP_PORT", "0"),
-        ("DEPLOYMENT", "cf"),
-        ("JOB", "router"),
-        ("INDEX", "8a9e"),
-        ("IP", "10.0.0.9"),
-        ("METRICS_PORT", "14829"),
-        ("METRICS_CA_FILE_PATH", "/ma"),
-        ("METRICS_CERT_FILE_PATH", "/mc"),
-        ("METRICS_KEY_FILE_PATH", "/mk"),
-        ("DEBUG_METRICS", "false"),
-        ("PPROF_PORT", "0"),
-        ("USE_RFC3339", "true"),
-    ]
-}
-
-#[test]
-fn a_udp_forwarder_reads_its_release_and_reports_it() {
-    let peer = udp_forwarder::load(&variables(&release_forwarder())).expect("loads");
-    assert_eq!(peer.format, Format::Rfc3339);
-    let report = peer.report.clone().expect("a report");
-    let rows: Vec<_> = report.lines().map(str::trim_end).collect();
-    assert_eq!(rows.len(), 17);
-    assert_eq!(
-        rows[2],
-        "Config.UDPPort              int     UDP_PORT                          false      0"
-    );
-    let config = forwarder_config(peer);
-    assert_eq!(config.listen, ([127, 0, 0, 1], 0).into());
-    assert_eq!(config.agent, "localhost:3460");
-    assert_eq!(config.agent_name, "metron");
-    assert_eq!(config.dropsonde.index, "8a9e");
-    assert_eq!(config.status, None, "only with DEBUG_METRICS");
-    let metrics = config.metrics.expect("a metrics door");
-    assert_eq!(metrics.listen, ([127, 0, 0, 1], 14829).into());
-}
-
-#[test]
-fn a_udp_forwarder_names_the_files_that_it_misses() {
-    let set = variables(&release_forwarder()[1..]);
-    assert_eq!(
-        udp_forwarder::load(&set).map(|_| ()),
-        Err("missing required environment variables: LOGGREGATOR_AGENT_CA_FILE_PATH".into())
-    );
-}
-
-#[test]
-fn udp_forwarder_lines_say_where_it_listens() {
-    let doors = bound(&[("udp", "127.0.0.1:42"), ("metrics", "127.0.0.1:43")]);
-    assert_eq!(
-        udp_forwarder::started(&super::Doors(&doors)),
-        [
-            "starting UDP Forwarder...",
-            "Metrics endpoint is listening on 127.0.0.1:43",
-            "metrics bound to: :43",
-            "udp bound to: 127.0.0.1:42",
-        ]
     );
 }
 

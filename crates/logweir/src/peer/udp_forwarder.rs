@@ -90,3 +90,6 @@ pub(crate) fn started(doors: &Doors<'_>) -> Vec<String> {
     lines.push(format!("udp bound to: {}", doors.get("udp")));
     lines
 }
+
+#[cfg(test)]
+mod tests;
