@@ -1,14 +1,18 @@
 //! Opening doors: bound before a role counts as started, served by tasks of the
 //! process's shutdown.
 
-use std::net::SocketAddr;
+use std::{convert::Infallible, net::SocketAddr};
 
+use http::{Request, Response};
+use hyper::body::Incoming;
 use logweir_net::{
+    body::Body,
     dial::{DialSettings, Dialer},
     listen::{self, ConnectionStats, HttpSettings},
     resolve::Target,
     tls::{Alpn, ClientAuth, ClientTls, ServerTls, TlsPaths, Verify},
 };
+use tower_service::Service;
 
 use crate::{
     context::{ServeContext, StartError, Started},
@@ -136,22 +140,30 @@ fn report(registry: &Registry, door: &'static str, stats: ConnectionStats) {
     });
 }
 
-/// Opens an HTTP door.
-pub(crate) async fn http(
+/// Opens an HTTP door that answers with `pages`, a [`Front`] or a role's own.
+pub(crate) async fn http<S>(
     name: &'static str,
     address: SocketAddr,
     tls: Option<ServerTls>,
     settings: HttpSettings,
-    front: Front,
+    pages: S,
     context: &ServeContext,
     started: &mut Started,
-) -> Result<(), StartError> {
+) -> Result<(), StartError>
+where
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    S::Future: Send + 'static,
+{
     let listener = listen::bind(address)
         .await
         .map_err(|source| StartError::Bind { door: name, source })?;
     started.door(name, bound(&listener, address));
     let shutdown = context.shutdown.clone();
-    let serve = listen::serve(listener, tls, settings, front, shutdown);
+    let serve = listen::serve(listener, tls, settings, pages, shutdown);
     context.shutdown.tracker.spawn(serve);
     Ok(())
 }

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod all;
 pub mod auth;
+pub mod binding_cache;
 pub mod context;
 mod conversion;
 mod doors;
