@@ -10,6 +10,7 @@
 //! | make certificates | [`pki`] |
 //! | ask an HTTP service a question | [`http_client`] |
 //! | turn names into addresses | [`resolve`] |
+//! | hold a connection, encrypted or not | [`transport`] |
 //! | end in order | [`shutdown`] |
 
 pub mod backoff;
@@ -23,5 +24,5 @@ pub mod pki;
 pub mod resolve;
 pub mod shutdown;
 pub mod tls;
-mod transport;
+pub mod transport;
 pub mod udp;

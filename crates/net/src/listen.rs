@@ -7,9 +7,11 @@ mod connection;
 mod plaintext;
 mod settings;
 mod stats;
+mod streams;
 
 pub use settings::{HttpSettings, Protocol};
 pub use stats::ConnectionStats;
+pub use streams::{StreamSettings, serve_streams};
 
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -114,9 +116,7 @@ pub async fn serve_counted<S>(
         + 'static,
     S::Future: Send + 'static,
 {
-    let slots = Arc::new(Semaphore::new(
-        settings.max_connections.min(Semaphore::MAX_PERMITS),
-    ));
+    let slots = slots(settings.max_connections);
     let door = Arc::new(connection::Door {
         tls,
         settings,
@@ -142,6 +142,10 @@ pub async fn serve_counted<S>(
         () = shutdown.stop.cancelled() => {}
         () = accepting => {}
     }
+}
+
+fn slots(connections: usize) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)))
 }
 
 /// The next connection. Failures to accept are counted, reported when they begin, and

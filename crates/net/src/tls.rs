@@ -42,6 +42,8 @@ pub enum Alpn {
     HttpAll,
     /// HTTP/1.1 alone, for doors of WebSockets: they cannot begin over HTTP/2.
     Http1,
+    /// Nothing is negotiated: syslog.
+    None,
 }
 
 impl Alpn {
@@ -50,6 +52,7 @@ impl Alpn {
             Self::H2 => vec![b"h2".to_vec()],
             Self::HttpAll => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
             Self::Http1 => vec![b"http/1.1".to_vec()],
+            Self::None => Vec::new(),
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio::{
 };
 
 /// One type for both, so that everything above is compiled once.
-pub(crate) enum Transport {
+pub enum Transport {
     /// Bytes as they are.
     Plain(TcpStream),
     /// Either end of a TLS connection.

@@ -63,27 +63,10 @@ pub(super) async fn run<S>(
     if let Some(patience) = door.settings.unread_timeout {
         give_up_unread(&tcp, patience);
     }
-    let greeting = tokio::select! {
-        biased;
-        () = shutdown.stop.cancelled() => return,
-        secured = tokio::time::timeout(door.settings.handshake_timeout, secure(&door, tcp)) => secured,
-    };
-    let (transport, names) = match greeting {
-        Ok(Ok(secured)) => secured,
-        Ok(Err(Refusal::Silent)) => return,
-        Ok(Err(Refusal::PlainHttp(tcp))) => {
-            door.stats
-                .tls_failure(addr, "the client sent plain HTTP to a TLS port");
-            return plaintext::refuse(tcp).await;
-        }
-        Ok(Err(Refusal::Tls(reason))) => {
-            door.stats.tls_failure(addr, &reason.to_string());
-            return;
-        }
-        Err(_) => {
-            door.stats.tls_failure(addr, "the client stalled");
-            return;
-        }
+    let patience = door.settings.handshake_timeout;
+    let secured = greet(&door.tls, &door.stats, tcp, addr, patience, &shutdown).await;
+    let Some((transport, names)) = secured else {
+        return;
     };
     let (io, flusher) = coalesce(transport);
     let peer = Peer { addr, names };
@@ -114,13 +97,44 @@ enum Refusal {
     Tls(String),
 }
 
-async fn secure(door: &Door, tcp: TcpStream) -> Result<(Transport, Vec<String>), Refusal> {
-    let Some(tls) = &door.tls else {
+/// The connection after its TLS handshake, if the door has one, with the names of the
+/// client's certificate. None of a client that did not get through, which is counted.
+pub(super) async fn greet(
+    tls: &Option<ServerTls>,
+    stats: &ConnectionStats,
+    tcp: TcpStream,
+    addr: SocketAddr,
+    patience: Duration,
+    shutdown: &Shutdown,
+) -> Option<(Transport, Vec<String>)> {
+    let greeting = tokio::select! {
+        biased;
+        () = shutdown.stop.cancelled() => return None,
+        secured = tokio::time::timeout(patience, secure(tls, tcp)) => secured,
+    };
+    match greeting {
+        Ok(Ok(secured)) => return Some(secured),
+        Ok(Err(Refusal::Silent)) => {}
+        Ok(Err(Refusal::PlainHttp(tcp))) => {
+            stats.tls_failure(addr, "the client sent plain HTTP to a TLS port");
+            plaintext::refuse(tcp).await;
+        }
+        Ok(Err(Refusal::Tls(reason))) => stats.tls_failure(addr, &reason),
+        Err(_) => stats.tls_failure(addr, "the client stalled"),
+    }
+    None
+}
+
+async fn secure(
+    tls: &Option<ServerTls>,
+    tcp: TcpStream,
+) -> Result<(Transport, Vec<String>), Refusal> {
+    let Some(tls) = tls else {
         return Ok((Transport::Plain(tcp), Vec::new()));
     };
     match plaintext::look(&tcp).await {
         Ok(plaintext::Beginning::Tls) => {}
-        Ok(plaintext::Beginning::Http) if tls.alpn() != Alpn::H2 => {
+        Ok(plaintext::Beginning::Http) if !matches!(tls.alpn(), Alpn::H2 | Alpn::None) => {
             return Err(Refusal::PlainHttp(tcp));
         }
         Ok(plaintext::Beginning::Nothing) => return Err(Refusal::Silent),
