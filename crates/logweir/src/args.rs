@@ -68,6 +68,11 @@ pub(crate) enum Command {
         logweir udp-forwarder --config /etc/logweir.toml\n  \
         LOGWEIR_UDP_FORWARDER_AGENT=127.0.0.1:3458 logweir udp-forwarder")]
     UdpForwarder(OpenRoleArgs),
+    /// Run a binding cache: tells syslog agents which app has which drains
+    #[command(after_help = "Examples:\n  \
+        logweir binding-cache --config /etc/logweir.toml\n  \
+        LOGWEIR_BINDING_CACHE_API=https://cc.example:9023 logweir binding-cache")]
+    BindingCache(RoleArgs),
     /// The verbs for people.
     #[command(flatten)]
     Verb(Box<logweir_cli::Verb>),

@@ -78,6 +78,7 @@ pub(crate) fn check(role: Role, settings: &Settings, loaded: &Loaded) -> Result<
         gateway,
         traffic_controller,
         udp_forwarder,
+        binding_cache,
         ..
     } = settings;
     let mut checks: Vec<(&str, Result<(), TlsError>)> = Vec::new();
@@ -117,6 +118,19 @@ pub(crate) fn check(role: Role, settings: &Settings, loaded: &Loaded) -> Result<
             checks.push(("udp_forwarder.tls", client(&udp_forwarder.tls)));
             if let Some(door) = &udp_forwarder.metrics {
                 checks.push(("udp_forwarder.metrics.tls", server(&door.tls, &[])));
+            }
+        }
+        Role::BindingCache => {
+            let own = binding_cache;
+            checks.push(("binding_cache.tls", server(&own.tls, &own.cipher_suites)));
+            if own.api.starts_with("https:") {
+                checks.push(("binding_cache.api_tls", client(&own.api_tls)));
+            }
+            if !own.agent.is_empty() && own.warn_on_invalid_drains {
+                checks.push(("binding_cache.agent_tls", client(&own.agent_tls)));
+            }
+            if let Some(door) = &own.metrics {
+                checks.push(("binding_cache.metrics.tls", server(&door.tls, &[])));
             }
         }
     }

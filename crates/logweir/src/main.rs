@@ -53,6 +53,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Gateway(args) => start::role(Flags::open(Role::Gateway, args)),
         Command::TrafficController(args) => start::role(Flags::open(Role::TrafficController, args)),
         Command::UdpForwarder(args) => start::role(Flags::open(Role::UdpForwarder, args)),
+        Command::BindingCache(args) => start::role(Flags::role(Role::BindingCache, args)),
         Command::Verb(verb) => Ok(ExitCode::from(verbs(*verb)?)),
         Command::Config(args) => config_verbs::run(args.command),
         Command::Version => {

@@ -4,6 +4,7 @@ use clap::ValueEnum;
 use logweir_serve::{
     agent::{self, AgentConfig},
     all::{self, RunConfig},
+    binding_cache::{self, BindingCacheConfig},
     context::{ServeContext, StartError, Started},
     gateway::{self, GatewayConfig},
     rlp::{self, RlpConfig},
@@ -29,6 +30,8 @@ pub(crate) enum Role {
     TrafficController,
     /// Hands dropsonde datagrams to the agent of the machine.
     UdpForwarder,
+    /// Knows which app has which drains.
+    BindingCache,
 }
 
 impl Role {
@@ -42,6 +45,7 @@ impl Role {
             Self::Gateway => "gateway",
             Self::TrafficController => "traffic-controller",
             Self::UdpForwarder => "udp-forwarder",
+            Self::BindingCache => "binding-cache",
         }
     }
 
@@ -68,6 +72,8 @@ pub(crate) enum RoleConfig {
     TrafficController(Box<TrafficControllerConfig>),
     /// The UDP forwarder.
     UdpForwarder(Box<UdpForwarderConfig>),
+    /// The binding cache.
+    BindingCache(Box<BindingCacheConfig>),
 }
 
 /// Starts the role. Every door is bound when this returns.
@@ -83,5 +89,6 @@ pub(crate) async fn start(
         RoleConfig::Gateway(config) => gateway::start(*config, context).await,
         RoleConfig::TrafficController(config) => traffic_controller::start(*config, context).await,
         RoleConfig::UdpForwarder(config) => udp_forwarder::start(*config, context).await,
+        RoleConfig::BindingCache(config) => binding_cache::start(*config, context).await,
     }
 }

@@ -207,6 +207,7 @@ fn role_config(role: Role, settings: &Settings) -> RoleConfig {
         Role::Gateway => RoleConfig::Gateway(Box::new(gateway)),
         Role::TrafficController => RoleConfig::TrafficController(Box::new(traffic_controller)),
         Role::UdpForwarder => RoleConfig::UdpForwarder(Box::new(udp_forwarder)),
+        Role::BindingCache => RoleConfig::BindingCache(Box::new(settings.binding_cache.clone())),
         Role::Run => RoleConfig::Run(Box::new(RunConfig {
             http: settings.run.http,
             https: settings.run.https.clone(),
@@ -263,6 +264,15 @@ fn with_certificates(role: Role, settings: &Settings, certs: &Path) -> Settings 
         }
         Role::TrafficController => {
             fill(&mut settings.traffic_controller.router_tls, &client);
+        }
+        Role::BindingCache => {
+            let own = &mut settings.binding_cache;
+            fill(&mut own.tls, &server("binding-cache"));
+            fill(&mut own.api_tls, &client);
+            fill(&mut own.agent_tls, &client);
+            if let Some(door) = &mut own.metrics {
+                fill(&mut door.tls, &server("binding-cache"));
+            }
         }
         Role::UdpForwarder => {
             fill(&mut settings.udp_forwarder.tls, &client);

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use logweir_serve::{
     agent::AgentConfig,
     auth::AuthConfig,
+    binding_cache::BindingCacheConfig,
     dropsonde::DropsondeConfig,
     gateway::{GatewayConfig, HttpsFiles},
     rlp::RlpConfig,
@@ -47,6 +48,8 @@ pub(crate) struct Settings {
     pub(crate) traffic_controller: TrafficControllerConfig,
     /// The UDP forwarder.
     pub(crate) udp_forwarder: UdpForwarderConfig,
+    /// The binding cache.
+    pub(crate) binding_cache: BindingCacheConfig,
     /// The UDP doors of the agent, the UDP forwarder and `logweir run`.
     pub(crate) dropsonde: DropsondeConfig,
     /// Who may read over HTTP: at the gateway, at the traffic controller and at the
@@ -86,6 +89,7 @@ impl Default for Settings {
             gateway: GatewayConfig::default(),
             traffic_controller: TrafficControllerConfig::default(),
             udp_forwarder: UdpForwarderConfig::default(),
+            binding_cache: BindingCacheConfig::default(),
             dropsonde: DropsondeConfig::default(),
             auth: AuthConfig::default(),
         }

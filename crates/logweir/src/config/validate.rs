@@ -40,6 +40,7 @@ pub(crate) fn check(role: Role, loaded: &Loaded, insecure: bool) -> Result<(), C
         Role::Gateway => found.gateway(settings),
         Role::TrafficController => found.traffic_controller(settings),
         Role::UdpForwarder => found.udp_forwarder(settings),
+        Role::BindingCache => found.binding_cache(settings),
     }
     let doors = doors::doors(role, settings);
     found.distinct(&doors);

@@ -2,6 +2,7 @@
 //! (spec loggregator-v2 §7, §9.4).
 
 mod agent;
+mod binding_cache;
 mod doppler;
 mod envstruct;
 mod gateway;
@@ -50,14 +51,15 @@ pub(crate) enum Name {
     TrafficController,
     /// The UDP forwarder.
     UdpForwarder,
+    /// The binding cache.
+    BindingCache,
     /// One of the peers that later builds play.
     NotYet(&'static str),
 }
 
-const NOT_YET: [&str; 12] = [
+const NOT_YET: [&str; 11] = [
     "forwarder-agent",
     "syslog-agent",
-    "syslog-binding-cache",
     "prom-scraper",
     "statsd-injector",
     "log-cache",
@@ -79,6 +81,7 @@ pub(crate) fn of_program(program: &OsStr) -> Option<Name> {
         "loggregator-agent" | "agent" => Some(Name::Agent),
         "trafficcontroller" => Some(Name::TrafficController),
         "udp-forwarder" => Some(Name::UdpForwarder),
+        "syslog-binding-cache" => Some(Name::BindingCache),
         _ => NOT_YET
             .into_iter()
             .find(|known| *known == name)
@@ -146,11 +149,12 @@ pub(crate) fn play(name: Name, variables: &BTreeMap<String, String>) -> ExitCode
             trafficcontroller::load(variables),
         ),
         Name::UdpForwarder => (udp_forwarder::REFUSED, udp_forwarder::load(variables)),
+        Name::BindingCache => (binding_cache::REFUSED, binding_cache::load(variables)),
         Name::NotYet(name) => {
             console::err(&format!(
                 "logweir: started as `{name}`, a role that this build does not play yet; it plays \
-                 doppler, rlp, rlp-gateway, loggregator-agent, trafficcontroller and \
-                 udp-forwarder"
+                 doppler, rlp, rlp-gateway, loggregator-agent, trafficcontroller, \
+                 udp-forwarder and syslog-binding-cache"
             ));
             return ExitCode::FAILURE;
         }
@@ -203,6 +207,7 @@ pub(crate) fn play(name: Name, variables: &BTreeMap<String, String>) -> ExitCode
             Name::Agent => agent::started(&doors, &starting),
             Name::TrafficController => trafficcontroller::started(&doors),
             Name::UdpForwarder => udp_forwarder::started(&doors),
+            Name::BindingCache => binding_cache::started(&doors),
             Name::NotYet(_) => Vec::new(),
         };
         for line in lines {

@@ -44,6 +44,7 @@ pub(super) fn doors(role: Role, settings: &Settings) -> Vec<Door> {
         gateway,
         traffic_controller,
         udp_forwarder,
+        binding_cache,
         dropsonde,
         ..
     } = settings;
@@ -118,6 +119,16 @@ pub(super) fn doors(role: Role, settings: &Settings) -> Vec<Door> {
                 false,
                 Guard::Certificate,
             );
+        }
+        Role::BindingCache => {
+            let own = binding_cache;
+            let metrics = own.metrics.as_ref().map(|door| door.listen);
+            let listen = Some(own.listen);
+            add("binding_cache.listen", listen, false, Guard::Certificate);
+            let key = "binding_cache.metrics.listen";
+            add(key, metrics, false, Guard::Certificate);
+            let key = "binding_cache.status";
+            add(key, own.status, false, Guard::Certificate);
         }
     }
     doors

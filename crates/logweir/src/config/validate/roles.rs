@@ -1,7 +1,8 @@
 //! What each role reads of the settings.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs};
 
+use logweir_drain::{binding::aggregate_yaml, block_list::BlockList};
 use logweir_serve::{dropsonde::DropsondeConfig, traffic_controller::TrafficControllerConfig};
 
 use super::{CHUNK, Found, LARGEST_MESSAGE, LARGEST_RECEIVE_BUFFER};
@@ -151,6 +152,48 @@ impl Found {
             self.tls("udp_forwarder.metrics.tls", &door.tls);
         }
         self.dropsonde(&settings.dropsonde);
+    }
+
+    pub(super) fn binding_cache(&mut self, settings: &Settings) {
+        let own = &settings.binding_cache;
+        self.tls("binding_cache.tls", &own.tls);
+        self.suites("binding_cache.cipher_suites", &own.cipher_suites);
+        if !own.api.is_empty() {
+            self.url("binding_cache.api", &own.api);
+        }
+        self.tls("binding_cache.api_tls", &own.api_tls);
+        self.not_zero("binding_cache.poll_interval", own.poll_interval);
+        if own.batch_size == 0 {
+            self.add("binding_cache.batch_size", "must be at least 1");
+        }
+        let file = &own.aggregate_drains;
+        if own.api.is_empty() && file.as_os_str().is_empty() {
+            self.add(
+                "binding_cache.api",
+                "there is nothing to serve; name the Cloud Controller, or a file of \
+                 binding_cache.aggregate_drains",
+            );
+        }
+        if !file.as_os_str().is_empty() {
+            let text = fs::read_to_string(file).map_err(|error| error.to_string());
+            let read = text.and_then(|text| aggregate_yaml(&text).map_err(|e| e.to_string()));
+            if let Err(error) = read {
+                let reason = format!("{}: {error}", file.display());
+                self.add("binding_cache.aggregate_drains", reason);
+            }
+        }
+        let ranges = own.blocked_ranges.iter().map(String::as_str);
+        if let Err(error) = BlockList::parse(ranges) {
+            self.add("binding_cache.blocked_ranges", error.to_string());
+        }
+        if !own.agent.is_empty() {
+            self.target("binding_cache.agent", &own.agent);
+        }
+        self.tls("binding_cache.agent_tls", &own.agent_tls);
+        self.queue("binding_cache.queue", &own.queue);
+        if let Some(door) = &own.metrics {
+            self.tls("binding_cache.metrics.tls", &door.tls);
+        }
     }
 
     fn dropsonde(&mut self, dropsonde: &DropsondeConfig) {
