@@ -9,6 +9,7 @@ mod client;
 mod error;
 mod files;
 mod identity;
+mod personal;
 mod server;
 mod suites;
 mod watch;
@@ -16,6 +17,7 @@ mod watch;
 pub use client::{ClientTls, Verify};
 pub use error::TlsError;
 pub(crate) use identity::dns_names;
+pub use personal::{Personal, PersonalTls};
 pub use server::{ClientAuth, ServerTls};
 pub use watch::{TlsHandle, watch};
 

@@ -25,11 +25,15 @@ pub enum Cause {
     Shutdown,
     /// A V2 envelope that V1 readers wanted cannot be said in V1.
     NoV1Form,
+    /// The receiver of a drain refused it for good.
+    Refused,
+    /// A drain tried for as long as it may, and its receiver did not take it.
+    GaveUp,
 }
 
 impl Cause {
     /// How many causes there are.
-    pub const COUNT: usize = 8;
+    pub const COUNT: usize = 10;
 
     /// Every cause, in the order of [`Cause::index`].
     pub const ALL: [Cause; Cause::COUNT] = [
@@ -41,6 +45,8 @@ impl Cause {
         Cause::ConnectionLost,
         Cause::Shutdown,
         Cause::NoV1Form,
+        Cause::Refused,
+        Cause::GaveUp,
     ];
 
     /// Position in arrays of counts by cause.
@@ -59,6 +65,8 @@ impl Cause {
             Cause::ConnectionLost => "connection_lost",
             Cause::Shutdown => "shutdown",
             Cause::NoV1Form => "no_v1_form",
+            Cause::Refused => "refused",
+            Cause::GaveUp => "gave_up",
         }
     }
 
@@ -73,6 +81,8 @@ impl Cause {
             Cause::ConnectionLost => "the connection to the next hop broke",
             Cause::Shutdown => "the process ended",
             Cause::NoV1Form => "cannot be said in V1",
+            Cause::Refused => "the receiver refused it",
+            Cause::GaveUp => "the receiver did not take it in time",
         }
     }
 }

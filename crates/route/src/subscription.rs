@@ -38,6 +38,11 @@ impl Subscription {
         self.queue.poll_take(context, terms)
     }
 
+    /// See [`ChunkQueue::poll_filled`].
+    pub fn poll_filled(&self, context: &mut Context<'_>, bytes: u64) -> Poll<()> {
+        self.queue.poll_filled(context, bytes)
+    }
+
     /// See [`ChunkQueue::take`].
     pub async fn take(&self) -> Option<Taken> {
         self.queue.take().await

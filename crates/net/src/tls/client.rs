@@ -6,8 +6,11 @@ use std::{
 
 use arc_swap::ArcSwap;
 use rustls::{
-    ClientConfig, DigitallySignedStruct, SignatureScheme,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    client::{
+        WebPkiServerVerifier,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
     crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
     sign::SingleCertAndKey,
 };
@@ -16,7 +19,9 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use super::{
     Alpn, TlsError,
     files::{PemFile, system_roots},
-    identity, suites,
+    identity,
+    personal::{Personal, PersonalTls},
+    suites,
 };
 
 /// Who vouches for the servers that a client talks to.
@@ -43,7 +48,13 @@ struct Inner {
     provider: Arc<CryptoProvider>,
     /// What is in force was made from these.
     files: Mutex<Files>,
-    current: ArcSwap<ClientConfig>,
+    current: ArcSwap<InForce>,
+}
+
+struct InForce {
+    config: Arc<ClientConfig>,
+    /// The config's own, which it does not show.
+    verifier: Arc<dyn ServerCertVerifier>,
 }
 
 #[derive(PartialEq, Eq)]
@@ -67,24 +78,28 @@ impl Files {
         verify: Verify,
         provider: &Arc<CryptoProvider>,
         alpn: Alpn,
-    ) -> Result<ClientConfig, TlsError> {
-        let builder = ClientConfig::builder_with_provider(provider.clone())
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-            .map_err(|error| TlsError::Setup(error.to_string()))?;
-        let builder = match (verify, &self.ca) {
-            (Verify::None, _) => builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(Anybody(provider.clone()))),
+    ) -> Result<InForce, TlsError> {
+        let roots = match (verify, &self.ca) {
+            (Verify::None, _) => None,
             (Verify::Ca, None) => return Err(TlsError::NoCa),
-            (Verify::Ca, Some(ca)) => builder.with_root_certificates(ca.authorities()?),
+            (Verify::Ca, Some(ca)) => Some(ca.authorities()?),
             (Verify::SystemRoots, ca) => {
                 let mut roots = system_roots()?;
                 if let Some(ca) = ca {
                     roots.roots.extend(ca.authorities()?.roots);
                 }
-                builder.with_root_certificates(roots)
+                Some(roots)
             }
         };
+        let verifier: Arc<dyn ServerCertVerifier> = match roots {
+            None => Arc::new(Anybody(provider.clone())),
+            Some(roots) => webpki(roots, provider)?,
+        };
+        let builder = ClientConfig::builder_with_provider(provider.clone())
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+            .map_err(|error| TlsError::Setup(error.to_string()))?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier.clone());
         let mut config = match &self.identity {
             None => builder.with_no_client_auth(),
             Some((cert, key)) => {
@@ -93,8 +108,21 @@ impl Files {
             }
         };
         config.alpn_protocols = alpn.protocols();
-        Ok(config)
+        Ok(InForce {
+            config: Arc::new(config),
+            verifier,
+        })
     }
+}
+
+/// Checks a server's certificate against these authorities.
+pub(super) fn webpki(
+    roots: RootCertStore,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<WebPkiServerVerifier>, TlsError> {
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+        .build()
+        .map_err(|error| TlsError::Setup(error.to_string()))
 }
 
 impl ClientTls {
@@ -127,7 +155,17 @@ impl ClientTls {
 
     /// What new connections are opened with.
     pub fn current(&self) -> Arc<ClientConfig> {
-        self.0.current.load_full()
+        self.0.current.load().config.clone()
+    }
+
+    /// What is in force, with what one peer has of its own: its authorities and our
+    /// certificate for it count for connections with it alone.
+    ///
+    /// # Errors
+    /// Malformed PEM, an identity that is not valid now or does not fit together.
+    pub fn personal(&self, own: &Personal<'_>) -> Result<PersonalTls, TlsError> {
+        let current = self.0.current.load();
+        own.over(&current.config, &current.verifier, &self.0.provider)
     }
 
     /// Reads the files again. True if they had changed and are in force now.

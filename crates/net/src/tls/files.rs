@@ -37,7 +37,15 @@ impl PemFile {
         }
     }
 
-    fn wrong(&self, problem: impl Into<String>) -> TlsError {
+    /// What was no file; `name` stands for its path in errors.
+    pub(super) fn of(name: &str, content: &str) -> Self {
+        Self {
+            path: name.into(),
+            content: content.into(),
+        }
+    }
+
+    pub(super) fn wrong(&self, problem: impl Into<String>) -> TlsError {
         TlsError::Pem {
             path: self.path.clone(),
             problem: problem.into(),
