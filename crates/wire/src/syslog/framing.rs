@@ -262,7 +262,7 @@ impl Decoder {
             let skipping = self.skip == Skip::Line;
             let Some(newline) = newline.map(|at| self.searched + at) else {
                 self.searched = rest.len();
-                if !skipping && rest.len() <= self.limit {
+                if !skipping && trimmed(rest).len() <= self.limit {
                     return None;
                 }
                 let length = rest.len() as u64;

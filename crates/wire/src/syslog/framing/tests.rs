@@ -91,6 +91,12 @@ fn a_line_over_the_limit_is_passed_over() {
 }
 
 #[test]
+fn what_ends_a_line_does_not_count() {
+    assert_eq!(messages(4, "<1>a\r\n<1>b"), ["<1>a", "<1>b"]);
+    assert_eq!(all(4, b"<1>a\rb\n<1>b\0").len(), 2);
+}
+
+#[test]
 fn a_lost_count_ends_the_stream() {
     for (stream, error) in [
         ("4 <1>agarbage4 <1>b", "found \"garbage4 <1>b\" where"),
