@@ -17,7 +17,10 @@ use logweir_net::{
     dial::H2,
     grpc::{self, Messages},
 };
-use logweir_proto::{frames::frames, service};
+use logweir_proto::{
+    frames::{Frame, frames},
+    service,
+};
 use logweir_route::{
     Chunk, Loss, notice,
     notice_v1::{FormV1, NoticesV1},
@@ -34,6 +37,8 @@ const ANSWER_BYTES: usize = 4 << 10;
 pub(crate) enum Call {
     /// `loggregator.v2.Ingress/BatchSender`: a chunk is a message.
     BatchSender,
+    /// `loggregator.v2.Ingress/Sender`: each envelope is a message.
+    Sender,
     /// `plumbing.DopplerIngestor/Pusher`, V1: each envelope is a message of its own.
     Pusher,
 }
@@ -42,6 +47,7 @@ impl Call {
     pub(super) fn path(self) -> &'static str {
         match self {
             Self::BatchSender => service::BATCH_SENDER,
+            Self::Sender => service::SENDER,
             Self::Pusher => service::PUSHER,
         }
     }
@@ -50,7 +56,14 @@ impl Call {
     pub(super) fn body(self, source: LaneStream) -> Body {
         match self {
             Self::BatchSender => grpc::request_body(source.map(|chunk| Ok(chunk.frames))),
-            Self::Pusher => grpc::framed_request_body(source.map(|chunk| one_by_one(&chunk))),
+            Self::Sender => {
+                let bodies = |chunk: Chunk| one_by_one(&chunk, |frame| frame.envelope);
+                grpc::framed_request_body(source.map(bodies))
+            }
+            Self::Pusher => {
+                let frames = |chunk: Chunk| one_by_one(&chunk, |frame| frame.bytes);
+                grpc::framed_request_body(source.map(frames))
+            }
         }
     }
 }
@@ -65,7 +78,7 @@ impl Notices {
     pub(super) fn of(options: &LinksOptions) -> Self {
         let hop = options.hop;
         match options.call {
-            Call::BatchSender => Self::V2 { hop },
+            Call::BatchSender | Call::Sender => Self::V2 { hop },
             Call::Pusher => Self::V1(NoticesV1::new(FormV1::Logs, hop, options.next)),
         }
     }
@@ -79,15 +92,16 @@ impl Notices {
     }
 }
 
-/// Each frame of a chunk as a message: `0x0A len envelope` is an `EnvelopeData`, as a run
-/// of them is an `EnvelopeBatch`. They go out in one write.
-fn one_by_one(chunk: &Chunk) -> Bytes {
+/// A message for each frame of a chunk: the whole frame, since `0x0A len envelope` is an
+/// `EnvelopeData` as a run of them is an `EnvelopeBatch`, or the envelope in it. They go
+/// out in one write.
+fn one_by_one<'a>(chunk: &'a Chunk, part: impl Fn(Frame<'a>) -> &'a [u8]) -> Bytes {
     let envelopes = usize::try_from(chunk.envelopes).unwrap_or_default();
     let room = chunk.frames.len() + envelopes * grpc::message_len(0);
     let mut messages = BytesMut::with_capacity(room);
     // Frames of a chunk were checked or made here.
     for frame in frames(&chunk.frames).flatten() {
-        grpc::push_message(&mut messages, frame.bytes);
+        grpc::push_message(&mut messages, part(frame));
     }
     messages.freeze()
 }
@@ -154,8 +168,12 @@ mod tests {
             deprecated_tags: false,
         };
         assert_eq!(
-            &one_by_one(&chunk)[..],
+            &one_by_one(&chunk, |frame| frame.bytes)[..],
             b"\0\0\0\0\x05\x0a\x03one\0\0\0\0\x02\x0a\0"
+        );
+        assert_eq!(
+            &one_by_one(&chunk, |frame| frame.envelope)[..],
+            b"\0\0\0\0\x03one\0\0\0\0\0"
         );
     }
 }

@@ -17,7 +17,7 @@ use logweir_net::{
     resolve::{Resolver, Target},
     shutdown::Shutdown,
 };
-use logweir_route::{Cause, Subscription, Taken, Terms};
+use logweir_route::{Cause, QueueStats, Subscription, Taken, Terms};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -116,6 +116,11 @@ impl Links {
     /// Envelopes and bytes that left the queue and wait for a connection.
     pub(crate) fn waiting(&self) -> (u64, u64) {
         self.lanes.waiting()
+    }
+
+    /// The balance of the queue. What waits for a connection counts as taken.
+    pub(crate) fn stats(&self) -> QueueStats {
+        self.queue.stats()
     }
 
     /// Moves chunks from the queue to lanes, and losses into the stream: whoever

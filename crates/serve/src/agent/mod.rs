@@ -114,7 +114,7 @@ fn links_options(config: &AgentConfig) -> Result<LinksOptions, StartError> {
 /// The balance of an agent's queue, with what waits in its connections' lanes: that has
 /// left the queue, not the agent. `waiting` has to be asked for first: all of it has been
 /// taken by the time of the balance.
-fn with_waiting(mut queues: QueueStats, (envelopes, bytes): (u64, u64)) -> QueueStats {
+pub(crate) fn with_waiting(mut queues: QueueStats, (envelopes, bytes): (u64, u64)) -> QueueStats {
     let envelopes = envelopes.min(queues.taken);
     queues.taken -= envelopes;
     queues.queued += envelopes;
