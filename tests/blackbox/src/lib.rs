@@ -4,6 +4,7 @@
 //! The tests themselves are in `tests/`, one file for each subject. Every wait has a
 //! deadline, which `LOGWEIR_TEST_PATIENCE` multiplies.
 
+pub mod capi;
 pub mod certificates;
 pub mod datagrams;
 pub mod envelopes;
