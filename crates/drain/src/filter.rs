@@ -54,6 +54,12 @@ impl Filter {
         }
     }
 
+    /// Whether [`Filter::wants`] leaves out envelopes that [`Filter::selectors`] let
+    /// through.
+    pub fn reads_types(&self) -> bool {
+        self.types != SourceTypes::Every
+    }
+
     /// The subscription of a drain: every kind that it takes, of one source or of all.
     pub fn selectors(&self, source: Option<&str>) -> Vec<Selector> {
         let kinds = KINDS.into_iter().filter(|kind| self.takes(*kind));

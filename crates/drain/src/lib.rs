@@ -8,11 +8,13 @@
 //! | read and write bindings as CAPI and the binding cache exchange them | [`binding`] |
 //! | turn bindings into drains, and see what changed | [`plan`] |
 //! | keep drains away from addresses | [`block_list`] |
+//! | deliver | [`delivery`] |
 //! | tell an app about its drain | [`notice`] |
 
 pub mod binding;
 pub mod block_list;
 pub mod credentials;
+pub mod delivery;
 mod drain;
 pub mod filter;
 pub mod headers;

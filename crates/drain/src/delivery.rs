@@ -1,0 +1,74 @@
+//! The delivery: what a drain's queue holds goes to its receiver (spec
+//! agents-and-drains §5).
+//!
+//! One task owns a drain: its queue's reading end, its connection, its retries. It waits
+//! for the queue, connects, and only then takes what waits there, so that nothing but the
+//! queue holds what cannot be delivered; the queue drops its oldest and counts it. A drain
+//! that has nothing to do holds neither connection nor buffer.
+//!
+//! ```text
+//!  queue ── chunks ──► batch: frames → messages ──► syslog TCP, TLS   one write for many
+//!                      (marks where each ends)  ├─► https-batch       one POST for many
+//!                                               ├─► https             a POST each, several at once
+//!                                               └─► syslog-udp        a datagram each
+//! ```
+//!
+//! What was not sent when a connection broke stays in the batch, from the first message that
+//! did not leave whole, and goes first over the next connection.
+
+mod batch;
+mod courier;
+mod dial;
+mod failure;
+mod handle;
+mod http;
+mod line;
+mod settings;
+mod stream;
+mod tell;
+mod udp;
+
+use std::sync::Arc;
+
+use logweir_net::{resolve::Resolver, shutdown::Shutdown, tls::ClientTls};
+use logweir_route::Subscription;
+
+pub use failure::Failure;
+pub use handle::{DrainHandle, DrainState, DrainStatus};
+pub use settings::Settings;
+pub use tell::Reporter;
+
+use crate::{block_list::BlockList, drain::Drain};
+use courier::Courier;
+use handle::Shared;
+
+/// What all drains of a process share.
+pub struct Delivery {
+    /// Who vouches for receivers, beside the authorities that a drain brings itself.
+    pub tls: ClientTls,
+    /// The same for drains with `ssl-strict-internal=true`.
+    pub internal_tls: ClientTls,
+    /// Where no drain may lead. Asked about the address that is connected to.
+    pub block_list: BlockList,
+    /// Names to addresses.
+    pub resolver: Resolver,
+    /// Timeouts and delays.
+    pub settings: Settings,
+    /// Where the apps are told about their drains.
+    pub reporter: Reporter,
+    /// Carries the tasks. Once the exchange has ended, each writes out its queue and ends;
+    /// what is left when `abort` is cancelled counts as lost by the shutdown.
+    pub shutdown: Shutdown,
+}
+
+/// Starts the delivery of one drain. Its queue is to be subscribed to what
+/// [`Filter::selectors`](crate::filter::Filter::selectors) says. Connects when there is
+/// something to deliver.
+pub fn start(drain: Arc<Drain>, queue: Subscription, with: &Arc<Delivery>) -> DrainHandle {
+    let queue = Arc::new(queue);
+    let shared = Arc::new(Shared::new());
+    let handle = DrainHandle::new(drain.clone(), queue.clone(), shared.clone());
+    let courier = Courier::new(drain, queue, shared, with.clone());
+    with.shutdown.tracker.spawn(courier.run());
+    handle
+}

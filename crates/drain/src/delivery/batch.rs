@@ -1,0 +1,309 @@
+//! What a drain took from its queue and has not delivered yet: chunks, and the messages that
+//! they became.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use logweir_proto::{frames::frames, peek::peek};
+use logweir_route::{Cause, Chunk, Subscription};
+use logweir_wire::syslog::{self, Style};
+use tokio::time::Instant;
+
+use crate::filter::Filter;
+
+/// Buffers above this size are not kept for the next batch.
+const KEEP: usize = 4 << 10;
+
+/// One message.
+#[derive(Clone, Copy)]
+struct Mark {
+    /// One past its last byte.
+    end: usize,
+    /// Position of its envelope in the batch.
+    envelope: u32,
+    /// Envelopes before it that the filter left out.
+    filtered: u32,
+    /// The envelope has no further message.
+    last: bool,
+}
+
+/// How messages are put one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// Each with its length before it (RFC 6587).
+    OctetCounted,
+    /// As they are; each ends in a newline.
+    Bare,
+}
+
+/// How envelopes become messages.
+pub(super) struct Form {
+    pub(super) style: Style,
+    pub(super) filter: Filter,
+    pub(super) framing: Framing,
+}
+
+/// What is through. Envelopes include those that the filter left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Progress {
+    pub(super) envelopes: u32,
+    pub(super) filtered: u32,
+    pub(super) messages: usize,
+    pub(super) bytes: usize,
+}
+
+/// What adding a chunk did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Added {
+    pub(super) sanitised: usize,
+    /// Timestamp of its last envelope.
+    pub(super) newest: i64,
+    /// What was through at once, because it makes no message.
+    pub(super) through: Progress,
+}
+
+/// Messages in the order of their envelopes. They are through from the first on.
+#[derive(Default)]
+pub(super) struct Batch {
+    /// What the messages were made of, for the books if they are lost.
+    chunks: VecDeque<Chunk>,
+    envelopes: u32,
+    filtered: u32,
+    /// The messages.
+    out: Vec<u8>,
+    /// The same once requests share them.
+    shared: Bytes,
+    marks: Vec<Mark>,
+    /// Messages that are through.
+    done: usize,
+    /// Envelopes before this one are not counted as lost again: several messages may
+    /// belong to one.
+    lost_until: u32,
+    /// When the first chunk was taken.
+    since: Option<Instant>,
+    scratch: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Batch {
+    /// Nothing is left to deliver.
+    pub(super) fn is_empty(&self) -> bool {
+        self.done == self.marks.len()
+    }
+
+    /// Bytes of all messages, through or not.
+    pub(super) fn len(&self) -> usize {
+        self.marks.last().map_or(0, |mark| mark.end)
+    }
+
+    /// When the first chunk was taken.
+    pub(super) fn since(&self) -> Option<Instant> {
+        self.since
+    }
+
+    /// Envelopes that are not through.
+    pub(super) fn in_hand(&self) -> u32 {
+        self.envelopes - self.through(self.done).0
+    }
+
+    /// Takes a chunk and makes its messages.
+    pub(super) fn add(&mut self, chunk: Chunk, form: &Form, now: Instant) -> Added {
+        self.since.get_or_insert(now);
+        // Header and quotes make a message somewhat longer than its envelope.
+        self.out
+            .reserve(chunk.frames.len() + chunk.frames.len() / 4);
+        let filtering = form.filter.reads_types();
+        let mut added = Added::default();
+        let mut last: &[u8] = &[];
+        for frame in frames(&chunk.frames).flatten() {
+            last = frame.envelope;
+            if filtering && !wanted(frame.envelope, &form.filter) {
+                self.filtered += 1;
+            } else {
+                added.sanitised += self.format(frame.envelope, form);
+            }
+            self.envelopes += 1;
+        }
+        added.newest = peek(last).map_or(0, |seen| seen.timestamp);
+        self.chunks.push_back(chunk);
+        if self.is_empty() {
+            added.through.envelopes = self.envelopes;
+            added.through.filtered = self.filtered;
+            self.clear();
+        }
+        added
+    }
+
+    /// Makes the messages of an envelope. Returns how many of its fields were changed.
+    fn format(&mut self, envelope: &[u8], form: &Form) -> usize {
+        let before = self.marks.len();
+        let mark = |end| Mark {
+            end,
+            envelope: self.envelopes,
+            filtered: self.filtered,
+            last: false,
+        };
+        self.ends.clear();
+        let written = match form.framing {
+            Framing::Bare => {
+                let written =
+                    syslog::messages(envelope, &form.style, &mut self.out, &mut self.ends);
+                self.marks.extend(self.ends.iter().copied().map(mark));
+                written
+            }
+            Framing::OctetCounted => {
+                self.scratch.clear();
+                let written =
+                    syslog::messages(envelope, &form.style, &mut self.scratch, &mut self.ends);
+                let mut start = 0;
+                for end in &self.ends {
+                    syslog::octet_counted(&self.scratch[start..*end], &mut self.out);
+                    self.marks.push(mark(self.out.len()));
+                    start = *end;
+                }
+                written
+            }
+        };
+        if let [.., last] = &mut self.marks[before..] {
+            last.last = true;
+        }
+        written.sanitised
+    }
+
+    /// Where a message ends, counted from the first of the batch; 0 for none.
+    fn end_of(&self, messages: usize) -> usize {
+        match messages {
+            0 => 0,
+            some => self.marks[some - 1].end,
+        }
+    }
+
+    /// Envelopes that are through with so many messages, and those of them that the filter
+    /// left out.
+    fn through(&self, messages: usize) -> (u32, u32) {
+        if messages == self.marks.len() {
+            return (self.envelopes, self.filtered);
+        }
+        match messages {
+            0 => (0, 0),
+            some => {
+                let mark = self.marks[some - 1];
+                (mark.envelope + u32::from(mark.last), mark.filtered)
+            }
+        }
+    }
+
+    /// The bytes of all messages that are not through.
+    pub(super) fn unsent(&self) -> &[u8] {
+        &self.out[self.end_of(self.done)..]
+    }
+
+    /// Messages that are not through.
+    pub(super) fn left(&self) -> usize {
+        self.marks.len() - self.done
+    }
+
+    /// The next messages that have at least `bytes` bytes together, or all that are left.
+    pub(super) fn filling(&self, bytes: usize) -> usize {
+        let target = self.end_of(self.done) + bytes;
+        let short = self.marks[self.done..].partition_point(|mark| mark.end < target);
+        (short + 1).min(self.left())
+    }
+
+    /// The bytes of `count` messages, from the one `after` the first that is not through, for
+    /// a request.
+    pub(super) fn body(&mut self, after: usize, count: usize) -> Bytes {
+        if !self.out.is_empty() {
+            self.shared = Bytes::from(std::mem::take(&mut self.out));
+        }
+        let from = self.end_of(self.done + after);
+        let to = self.end_of(self.done + after + count);
+        self.shared.slice(from..to)
+    }
+
+    /// So many bytes of [`Batch::unsent`] left. A message that left in part goes again.
+    pub(super) fn sent_bytes(&mut self, bytes: usize) -> Progress {
+        let until = self.end_of(self.done) + bytes;
+        let messages = self.marks[self.done..].partition_point(|mark| mark.end <= until);
+        self.sent(messages)
+    }
+
+    /// So many messages more are through.
+    pub(super) fn sent(&mut self, messages: usize) -> Progress {
+        let (start, before) = (self.end_of(self.done), self.through(self.done));
+        self.done += messages;
+        let after = self.through(self.done);
+        let progress = Progress {
+            envelopes: after.0 - before.0,
+            filtered: after.1 - before.1,
+            messages,
+            bytes: self.end_of(self.done) - start,
+        };
+        if self.is_empty() {
+            self.clear();
+        }
+        progress
+    }
+
+    /// Counts the envelopes of `count` messages, from the one `after` the first that is not
+    /// through, as lost. That alone does not make them through. Returns how many envelopes
+    /// it were.
+    pub(super) fn lose(
+        &mut self,
+        after: usize,
+        count: usize,
+        cause: Cause,
+        filter: &Filter,
+        queue: &Subscription,
+    ) -> u32 {
+        let first = self.done + after;
+        let Some([from, .., to] | [from @ to]) = self.marks.get(first..first + count) else {
+            return 0;
+        };
+        let lost = from.envelope.max(self.lost_until)..to.envelope + 1;
+        self.lost_until = lost.end;
+        let (mut position, mut sum) = (0, 0);
+        for chunk in &self.chunks {
+            for frame in frames(&chunk.frames).flatten() {
+                let here = lost.contains(&position);
+                position += 1;
+                if !here || (filter.reads_types() && !wanted(frame.envelope, filter)) {
+                    continue;
+                }
+                sum += 1;
+                let end = frame.start + frame.bytes.len();
+                let alone = Chunk {
+                    frames: chunk.frames.slice(frame.start..end),
+                    envelopes: 1,
+                    deprecated_tags: chunk.deprecated_tags,
+                };
+                queue.lost_after_taking(cause, &alone);
+            }
+        }
+        sum
+    }
+
+    fn clear(&mut self) {
+        self.chunks.clear();
+        self.envelopes = 0;
+        self.filtered = 0;
+        self.out.clear();
+        self.shared = Bytes::new();
+        self.marks.clear();
+        self.done = 0;
+        self.lost_until = 0;
+        self.since = None;
+    }
+
+    /// Gives large buffers back.
+    pub(super) fn release(&mut self) {
+        let held = self.out.capacity() + self.scratch.capacity() + self.marks.capacity();
+        if self.is_empty() && held > KEEP {
+            *self = Self::default();
+        }
+    }
+}
+
+fn wanted(envelope: &[u8], filter: &Filter) -> bool {
+    peek(envelope).is_ok_and(|seen| filter.wants(envelope, &seen))
+}

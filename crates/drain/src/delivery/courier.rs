@@ -1,0 +1,309 @@
+//! The task of one drain: waits for its queue, has a connection deliver it, and tries again
+//! after failures.
+
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use logweir_net::backoff::Backoff;
+use logweir_route::{Cause, Subscription, Taken};
+use logweir_wire::syslog::Style;
+use tokio::time::{Instant, sleep};
+
+use super::{
+    Delivery, DrainState, Failure, Shared,
+    batch::{Batch, Form, Framing, Progress},
+    http, stream,
+    tell::Tell,
+    udp,
+};
+use crate::{drain::Drain, url::Scheme};
+
+/// A connection that lived this long was a good one: what comes after it starts over.
+const LIVED: Duration = Duration::from_secs(5);
+
+/// A receiver that asks to be left alone longer than this is asked again after it.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(600);
+
+/// The owner of a drain.
+pub(super) struct Courier {
+    pub(super) drain: Arc<Drain>,
+    pub(super) queue: Arc<Subscription>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) with: Arc<Delivery>,
+    pub(super) form: Form,
+    pub(super) batch: Batch,
+    tell: Tell,
+    backoff: Backoff,
+    /// When the last connection was opened.
+    connected: Option<Instant>,
+    /// The queue has ended, and nothing is in it.
+    ended: bool,
+    /// The drain is unbound: it ends once so many envelopes of its queue are settled.
+    goal: Option<u64>,
+}
+
+impl Courier {
+    pub(super) fn new(
+        drain: Arc<Drain>,
+        queue: Arc<Subscription>,
+        shared: Arc<Shared>,
+        with: Arc<Delivery>,
+    ) -> Self {
+        let framing = match drain.url.scheme() {
+            Scheme::Syslog | Scheme::SyslogTls => Framing::OctetCounted,
+            Scheme::SyslogUdp | Scheme::Https | Scheme::HttpsBatch => Framing::Bare,
+        };
+        let form = Form {
+            style: Style {
+                hostname: drain.hostname().to_owned(),
+                metadata: drain.url.params().metadata,
+            },
+            filter: drain.filter(),
+            framing,
+        };
+        let settings = &with.settings;
+        Self {
+            backoff: Backoff::new(settings.backoff_min, settings.backoff_max),
+            drain,
+            queue,
+            shared,
+            form,
+            with,
+            batch: Batch::default(),
+            tell: Tell::default(),
+            connected: None,
+            ended: false,
+            goal: None,
+        }
+    }
+
+    /// Delivers until the queue has ended or the drain is unbound.
+    pub(super) async fn run(mut self) {
+        let with = self.with.clone();
+        let shared = self.shared.clone();
+        let unbound = async {
+            shared.stop.cancelled().await;
+            sleep(with.settings.flush).await;
+        };
+        let cause = tokio::select! {
+            () = self.work() => Cause::ReaderGone,
+            () = with.shutdown.abort.cancelled() => Cause::Shutdown,
+            () = unbound => Cause::ReaderGone,
+        };
+        self.end(cause);
+    }
+
+    async fn work(&mut self) {
+        while self.wait().await {
+            // Boxed, so that a drain that is idle does not hold the room for it.
+            let session: Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>> =
+                match self.drain.url.scheme() {
+                    Scheme::Syslog | Scheme::SyslogTls => Box::pin(stream::session(self)),
+                    Scheme::SyslogUdp => Box::pin(udp::session(self)),
+                    Scheme::Https | Scheme::HttpsBatch => Box::pin(http::session(self)),
+                };
+            match session.await {
+                Ok(()) => self.shared.enter(DrainState::Idle),
+                Err(failure) => self.back_off(failure).await,
+            }
+            self.batch.release();
+        }
+    }
+
+    /// Waits until there is something to deliver. False once there never will be.
+    async fn wait(&mut self) -> bool {
+        loop {
+            if !self.batch.is_empty() {
+                return true;
+            }
+            if self.is_over() {
+                return false;
+            }
+            if self.queue.load() > 0 {
+                return true;
+            }
+            self.until_filled(1).await;
+        }
+    }
+
+    /// Waits until the queue holds so many bytes, or has ended, or the drain is unbound.
+    pub(super) async fn until_filled(&mut self, bytes: u64) {
+        let queue = &self.queue;
+        let filled = poll_fn(|context| queue.poll_filled(context, bytes));
+        if self.goal.is_some() {
+            filled.await;
+            self.ended = self.queue.load() == 0;
+            return;
+        }
+        tokio::select! {
+            () = filled => self.ended = self.queue.load() == 0,
+            () = self.shared.stop.cancelled() => self.goal = Some(self.queue.stats().offered),
+        }
+    }
+
+    /// There is nothing left to deliver, and never will be.
+    pub(super) fn is_over(&self) -> bool {
+        let reached = |goal| {
+            let stats = self.queue.stats();
+            stats.offered - stats.queued >= goal
+        };
+        self.batch.is_empty() && (self.ended || self.goal.is_some_and(reached))
+    }
+
+    /// The queue gets nothing more, so there is no point in waiting for it to fill.
+    pub(super) fn is_ending(&self) -> bool {
+        self.ended || self.goal.is_some()
+    }
+
+    /// Takes from the queue until the batch has so many bytes or the queue has no more.
+    pub(super) fn fill(&mut self, bytes: usize, now: Instant) {
+        while self.batch.len() < bytes {
+            let Some(Taken { chunk, .. }) = self.queue.try_take() else {
+                break;
+            };
+            // Losses are told from the queue's balance.
+            let Some(chunk) = chunk else { continue };
+            let added = self.batch.add(chunk, &self.form, now);
+            self.shared.newest.store(added.newest, Relaxed);
+            if added.sanitised > 0 {
+                let sanitised = added.sanitised as u64;
+                self.shared.sanitised.fetch_add(sanitised, Relaxed);
+            }
+            self.note(added.through);
+        }
+        self.note_in_hand();
+    }
+
+    /// Counts what is through.
+    pub(super) fn note(&self, through: Progress) {
+        let shared = &self.shared;
+        let filtered = through.filtered;
+        shared.filtered.fetch_add(filtered.into(), Relaxed);
+        let written = i64::from(through.envelopes) - i64::from(filtered);
+        shared.written.fetch_add(written, Relaxed);
+        shared.messages.fetch_add(through.messages as u64, Relaxed);
+        shared.bytes.fetch_add(through.bytes as u64, Relaxed);
+        self.note_in_hand();
+    }
+
+    fn note_in_hand(&self) {
+        let in_hand = self.batch.in_hand().into();
+        self.shared.in_hand.store(in_hand, Relaxed);
+    }
+
+    /// Bytes of messages left whole or in part.
+    pub(super) fn sent_bytes(&mut self, bytes: usize) {
+        let through = self.batch.sent_bytes(bytes);
+        self.note(through);
+    }
+
+    /// Messages were taken.
+    pub(super) fn sent(&mut self, messages: usize) {
+        let through = self.batch.sent(messages);
+        self.note(through);
+    }
+
+    /// Counts messages as lost. They are through only by [`Courier::sent`].
+    pub(super) fn lose(&mut self, after: usize, count: usize, cause: Cause) {
+        let filter = &self.form.filter;
+        let lost = self.batch.lose(after, count, cause, filter, &self.queue);
+        // They will be counted as written when they are through.
+        self.shared.written.fetch_sub(lost.into(), Relaxed);
+    }
+
+    /// A connection stands.
+    pub(super) fn connected(&mut self, now: Instant) {
+        self.connected = Some(now);
+        self.shared.enter(DrainState::Connected);
+    }
+
+    /// Something was delivered: the next failure is the first again.
+    pub(super) fn delivered(&mut self) {
+        self.backoff.reset();
+    }
+
+    /// Something went wrong that the app should know.
+    pub(super) fn failed(&mut self, failure: Failure) {
+        self.tell.failure(&failure);
+        self.shared.failed(failure);
+        self.tell_what_is_due(Instant::now());
+    }
+
+    /// Notes a failure, gives up what is too old, and waits before the next attempt.
+    async fn back_off(&mut self, failure: Failure) {
+        let now = Instant::now();
+        let lived = self.connected.take().map_or(Duration::ZERO, |at| now - at);
+        let asked = failure.retry_after().unwrap_or_default();
+        if lived >= LIVED && asked.is_zero() {
+            self.backoff.reset();
+        }
+        // A receiver that ends a connection that it had for long is nobody's trouble.
+        match failure {
+            Failure::Closed if lived >= LIVED => self.shared.failed(failure),
+            failure => self.failed(failure),
+        }
+        let delay = self.backoff.next().max(asked.min(LONGEST_RETRY_AFTER));
+        self.pause(delay).await;
+        let too_old = |since: Instant| since.elapsed() >= self.with.settings.give_up_after;
+        if self.batch.since().is_some_and(too_old) {
+            let left = self.batch.left();
+            self.lose(0, left, Cause::GaveUp);
+            self.sent_lost(left);
+        }
+    }
+
+    /// Waits as long as after a failure, for a receiver that refused something.
+    pub(super) async fn pause_after_refusal(&mut self) {
+        let delay = self.backoff.next();
+        self.pause(delay).await;
+    }
+
+    async fn pause(&mut self, delay: Duration) {
+        self.shared.enter(DrainState::Failing);
+        let end = Instant::now() + delay;
+        loop {
+            let now = Instant::now();
+            self.tell_what_is_due(now);
+            if now >= end {
+                return;
+            }
+            let wake = self.tell.due().map_or(end, |due| due.min(end));
+            tokio::time::sleep_until(wake.max(now + Duration::from_millis(1))).await;
+        }
+    }
+
+    /// Messages that were lost are through, though nothing of them was delivered.
+    pub(super) fn sent_lost(&mut self, messages: usize) {
+        let mut through = self.batch.sent(messages);
+        (through.messages, through.bytes) = (0, 0);
+        self.note(through);
+    }
+
+    /// Tells the app what is to be told, if it is time.
+    pub(super) fn tell_what_is_due(&mut self, now: Instant) {
+        let interval = self.with.settings.notice_interval;
+        let queue = &self.queue;
+        let stats = || queue.stats();
+        let reporter = &self.with.reporter;
+        self.tell
+            .settle(&self.drain, stats, reporter, interval, now);
+    }
+
+    /// When there is something to tell next.
+    pub(super) fn tell_due(&self) -> Option<Instant> {
+        self.tell.due()
+    }
+
+    /// What is left is lost.
+    fn end(&mut self, cause: Cause) {
+        let left = self.batch.left();
+        self.lose(0, left, cause);
+        self.sent_lost(left);
+        self.queue.leave();
+        self.shared.enter(DrainState::Ended);
+    }
+}

@@ -1,0 +1,210 @@
+//! What others see of a drain's delivery.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, SystemTime},
+};
+
+use logweir_route::{QueueStats, Subscription};
+use tokio_util::sync::CancellationToken;
+
+use super::Failure;
+use crate::drain::Drain;
+
+/// What a drain is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DrainState {
+    /// Nothing to deliver, and no connection.
+    #[default]
+    Idle,
+    /// Waits for name, connection or handshake.
+    Connecting,
+    /// Connected.
+    Connected,
+    /// Waits after a failure, before it tries again.
+    Failing,
+    /// Unbound, or the process ends.
+    Ended,
+}
+
+impl DrainState {
+    /// A word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Connecting => "connecting",
+            Self::Connected => "connected",
+            Self::Failing => "failing",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// A drain at one moment. Envelopes balance: `queue.taken` = written + filtered + in_hand.
+#[derive(Clone, Debug)]
+pub struct DrainStatus {
+    /// What it is doing.
+    pub state: DrainState,
+    /// Since when.
+    pub since: SystemTime,
+    /// What went wrong last, and when; redacted.
+    pub last_error: Option<(String, SystemTime)>,
+    /// When the connection was opened, if there is one.
+    pub connected_since: Option<SystemTime>,
+    /// Connections opened so far.
+    pub connections: u64,
+    /// How old the last envelope was that was delivered while more were waiting; zero if
+    /// none wait.
+    pub lag: Duration,
+    /// The balance of the queue: offered, queued, lost by cause.
+    pub queue: QueueStats,
+    /// Envelopes that were taken from the queue and are not delivered yet.
+    pub in_hand: u64,
+    /// Envelopes that were delivered: a connection took them, or the receiver said so.
+    pub written: u64,
+    /// Envelopes that the drain's source type filter left out.
+    pub filtered: u64,
+    /// Messages that were delivered; a gauge makes several.
+    pub messages: u64,
+    /// Bytes of messages that were delivered.
+    pub bytes: u64,
+    /// Fields that were changed to fit into RFC 5424.
+    pub sanitised: u64,
+}
+
+/// What the task tells and others read.
+pub(super) struct Shared {
+    /// Cancelled when the drain is unbound.
+    pub(super) stop: CancellationToken,
+    pub(super) in_hand: AtomicI64,
+    pub(super) written: AtomicI64,
+    pub(super) filtered: AtomicU64,
+    pub(super) messages: AtomicU64,
+    pub(super) bytes: AtomicU64,
+    pub(super) sanitised: AtomicU64,
+    pub(super) connections: AtomicU64,
+    /// Timestamp of the newest envelope delivered.
+    pub(super) newest: AtomicI64,
+    condition: Mutex<Condition>,
+}
+
+struct Condition {
+    state: DrainState,
+    since: SystemTime,
+    error: Option<Box<(Failure, SystemTime)>>,
+}
+
+impl Shared {
+    pub(super) fn new() -> Self {
+        Self {
+            stop: CancellationToken::new(),
+            in_hand: AtomicI64::new(0),
+            written: AtomicI64::new(0),
+            filtered: AtomicU64::new(0),
+            messages: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            sanitised: AtomicU64::new(0),
+            connections: AtomicU64::new(0),
+            newest: AtomicI64::new(0),
+            condition: Mutex::new(Condition {
+                state: DrainState::Idle,
+                since: SystemTime::now(),
+                error: None,
+            }),
+        }
+    }
+
+    pub(super) fn enter(&self, state: DrainState) {
+        if state == DrainState::Connected {
+            self.connections.fetch_add(1, Relaxed);
+        }
+        let mut condition = self.condition();
+        if condition.state != state {
+            condition.state = state;
+            condition.since = SystemTime::now();
+        }
+    }
+
+    pub(super) fn failed(&self, failure: Failure) {
+        let now = SystemTime::now();
+        self.condition().error = Some(Box::new((failure, now)));
+    }
+
+    fn condition(&self) -> MutexGuard<'_, Condition> {
+        self.condition
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A drain that is being delivered. Dropping the handle unbinds it.
+pub struct DrainHandle {
+    drain: Arc<Drain>,
+    queue: Arc<Subscription>,
+    shared: Arc<Shared>,
+}
+
+impl DrainHandle {
+    pub(super) fn new(drain: Arc<Drain>, queue: Arc<Subscription>, shared: Arc<Shared>) -> Self {
+        Self {
+            drain,
+            queue,
+            shared,
+        }
+    }
+
+    /// The drain.
+    pub fn drain(&self) -> &Arc<Drain> {
+        &self.drain
+    }
+
+    /// How it is.
+    pub fn status(&self) -> DrainStatus {
+        let shared = &self.shared;
+        let count = |value: &AtomicI64| u64::try_from(value.load(Relaxed)).unwrap_or(0);
+        let in_hand = count(&shared.in_hand);
+        let queue = self.queue.stats();
+        let newest = shared.newest.load(Relaxed);
+        let now = SystemTime::now();
+        let waits = queue.queued + in_hand > 0 && newest > 0;
+        let at = Duration::from_nanos(u64::try_from(newest).unwrap_or(0));
+        let lag = match waits {
+            true => now.duration_since(SystemTime::UNIX_EPOCH + at),
+            false => Ok(Duration::ZERO),
+        };
+        let condition = shared.condition();
+        DrainStatus {
+            state: condition.state,
+            since: condition.since,
+            last_error: condition
+                .error
+                .as_ref()
+                .map(|error| (error.0.to_string(), error.1)),
+            connected_since: (condition.state == DrainState::Connected).then_some(condition.since),
+            connections: shared.connections.load(Relaxed),
+            lag: lag.unwrap_or_default(),
+            queue,
+            in_hand,
+            written: count(&shared.written),
+            filtered: shared.filtered.load(Relaxed),
+            messages: shared.messages.load(Relaxed),
+            bytes: shared.bytes.load(Relaxed),
+            sanitised: shared.sanitised.load(Relaxed),
+        }
+    }
+
+    /// Unbinds the drain: what is queued now is still written out, for a while
+    /// ([`Settings::flush`](super::Settings)); nothing else is.
+    pub fn stop(&self) {
+        self.shared.stop.cancel();
+    }
+}
+
+impl Drop for DrainHandle {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

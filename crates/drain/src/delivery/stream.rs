@@ -1,0 +1,91 @@
+//! Syslog over TCP and TLS: frames one after the other, as many in one write as wait.
+
+use std::{pin::pin, time::Duration};
+
+use tokio::time::{Instant, sleep_until};
+
+use super::{DrainState, Failure, courier::Courier, dial::Dial, line::Line};
+use crate::drain::Scope;
+
+/// One write is filled up to this many bytes, if there is enough.
+const WRITE: usize = 128 << 10;
+
+/// A connection that wrote within the last moment waits this long for more: under load many
+/// small batches become one write, and a line that comes alone still leaves at once.
+const GATHER: Duration = Duration::from_millis(10);
+
+/// … unless this many bytes wait.
+const GATHERED: u64 = 32 << 10;
+
+/// Opens a connection and writes to it until it is too old, nothing was to be sent for long,
+/// or the drain ends.
+pub(super) async fn session(courier: &mut Courier) -> Result<(), Failure> {
+    courier.shared.enter(DrainState::Connecting);
+    let dial = Dial {
+        drain: &courier.drain,
+        with: &courier.with,
+    };
+    let mut line = Line::open(dial.connect().await?).await?;
+    let opened = Instant::now();
+    courier.connected(opened);
+    let settings = &courier.with.settings;
+    let (idle, patience) = (settings.idle, settings.write_timeout);
+    let old = opened + max_age(courier);
+    let mut written = opened.checked_sub(GATHER).unwrap_or(opened);
+    loop {
+        let now = Instant::now();
+        courier.tell_what_is_due(now);
+        if courier.batch.is_empty() {
+            let gathered = written + GATHER;
+            if now < gathered && courier.queue.load() < GATHERED as usize && !courier.is_ending() {
+                wait(courier, &mut line, GATHERED, gathered).await?;
+            }
+            courier.fill(WRITE, Instant::now());
+        }
+        if courier.batch.is_empty() {
+            let end = old.min(written + idle);
+            if courier.is_over() || now >= end {
+                line.close().await;
+                return Ok(());
+            }
+            courier.batch.release();
+            wait(courier, &mut line, 1, end).await?;
+            continue;
+        }
+        let (left, result) = line.write(courier.batch.unsent(), patience).await;
+        courier.sent_bytes(left);
+        result?;
+        courier.delivered();
+        written = Instant::now();
+        if written >= old {
+            line.close().await;
+            return Ok(());
+        }
+    }
+}
+
+/// Waits for so many bytes in the queue until `end`, or for the receiver to leave.
+async fn wait(
+    courier: &mut Courier,
+    line: &mut Line,
+    bytes: u64,
+    end: Instant,
+) -> Result<(), Failure> {
+    let wake = courier.tell_due().map_or(end, |due| due.min(end));
+    tokio::select! {
+        biased;
+        failure = line.gone() => Err(failure),
+        () = courier.until_filled(bytes) => Ok(()),
+        () = pin!(sleep_until(wake)) => Ok(()),
+    }
+}
+
+/// When a connection is replaced: not all of them in the same moment.
+fn max_age(courier: &Courier) -> Duration {
+    let settings = &courier.with.settings;
+    let age = match courier.drain.scope {
+        Scope::App { .. } => settings.max_age,
+        Scope::Aggregate => settings.max_age_aggregate,
+    };
+    age.mul_f64(0.8 + 0.4 * fastrand::f64())
+}
