@@ -115,7 +115,7 @@ pub(crate) async fn grpc(
 }
 
 /// Shows what became of a door's connections.
-fn report(registry: &Registry, door: &'static str, stats: ConnectionStats) {
+pub(crate) fn report(registry: &Registry, door: &'static str, stats: ConnectionStats) {
     registry.collect(move |to| {
         let door = [("door", door)];
         let help = "Connections accepted.";

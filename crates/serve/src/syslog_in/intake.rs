@@ -1,0 +1,57 @@
+//! Messages into envelopes, whatever brought them.
+
+use std::{sync::Arc, time::Duration};
+
+use logweir_wire::syslog::parse::{self, Arrival};
+
+use super::counts::Counts;
+use crate::{datagram_door, grpc::unix_nanos, outlet::Outlet};
+
+/// How often the UDP door looks for what the kernel dropped.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// Everything between a message and the sink.
+pub(super) struct Intake {
+    source_id: String,
+    outlet: Outlet,
+    pub(super) counts: Arc<Counts>,
+    envelope: Vec<u8>,
+}
+
+impl Intake {
+    pub(super) fn new(source_id: &str, outlet: Outlet, counts: Arc<Counts>) -> Self {
+        Self {
+            source_id: source_id.to_owned(),
+            outlet,
+            counts,
+            envelope: Vec::new(),
+        }
+    }
+}
+
+impl datagram_door::Intake for Intake {
+    fn take(&mut self, message: &[u8]) {
+        let arrival = Arrival {
+            received: unix_nanos(),
+            source_id: &self.source_id,
+        };
+        self.envelope.clear();
+        match parse::envelope(message, &arrival, &mut self.envelope) {
+            Ok(form) => {
+                self.outlet.push(&self.envelope);
+                self.counts.taken(form);
+            }
+            Err(error) => self.counts.refused(&error),
+        }
+    }
+
+    fn send_on(&mut self) {
+        self.outlet.send_on();
+    }
+
+    fn period(&self) -> Duration {
+        LOOK
+    }
+
+    fn tick(&mut self) {}
+}

@@ -1,0 +1,105 @@
+//! The syslog door: messages over TCP, TLS and UDP into envelopes.
+//!
+//! [`intake`] makes envelopes of messages, [`connection`] reads one client.
+
+mod config;
+mod connection;
+mod counts;
+mod intake;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use logweir_net::{
+    listen::{self, ConnectionStats, StreamSettings},
+    tls::{Alpn, ClientAuth, ServerTls, TlsPaths},
+};
+use tokio_util::task::TaskTracker;
+
+pub use config::{SyslogConfig, SyslogTls};
+
+use crate::{
+    context::{ServeContext, StartError, Started},
+    datagram_door, doors,
+    metrics::Registry,
+    outlet::{OpenSink, Outlet},
+};
+use connection::Connection;
+use counts::Counts;
+use intake::Intake;
+
+/// A client gets this long for its TLS handshake.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// Opens the doors `syslog` (TCP, with TLS where the settings ask for it) and
+/// `syslog_udp`. What is returned is done once both are read out after a stop.
+///
+/// # Errors
+/// An address that cannot be bound, or a certificate that cannot be loaded.
+pub(crate) async fn open(
+    (tcp, udp): (SocketAddr, SocketAddr),
+    config: &SyslogConfig,
+    sinks: &OpenSink,
+    registry: &Registry,
+    context: &ServeContext,
+    started: &mut Started,
+) -> Result<Vec<TaskTracker>, StartError> {
+    let config = Arc::new(config.clone());
+    let tls = config.tls.as_ref().map(|tls| load(tls, context));
+    let tls = tls.transpose()?;
+    let counts = Counts::shown("syslog", registry);
+    let producers = TaskTracker::new();
+    let serve = {
+        let (config, sinks) = (Arc::clone(&config), Arc::clone(sinks));
+        let (open, stop) = (producers.clone(), context.shutdown.stop.clone());
+        move |transport, peer: listen::Peer| {
+            let intake = Intake::new(&config.source_id, Outlet::new(sinks()), counts.clone());
+            let connection = Connection::new(transport, peer.addr, intake, &config);
+            let stop = stop.clone();
+            open.track_future(async move { connection.read(&stop).await })
+        }
+    };
+    let name = "syslog";
+    let listener = listen::bind(tcp)
+        .await
+        .map_err(|source| StartError::Bind { door: name, source })?;
+    started.door(name, listener.local_addr().unwrap_or(tcp));
+    let stats = ConnectionStats::default();
+    doors::report(registry, name, stats.clone());
+    let settings = StreamSettings {
+        max_connections: config.connections,
+        handshake_timeout: HANDSHAKE,
+    };
+    let shutdown = context.shutdown.clone();
+    let accepting = listen::serve_streams(listener, tls, settings, stats, serve, shutdown);
+    context.shutdown.tracker.spawn(accepting);
+
+    let plan = datagram_door::Plan {
+        name: "syslog_udp",
+        key: "syslog.receive_buffer",
+        address: udp,
+        receive_buffer: config.receive_buffer,
+    };
+    let counts = Counts::shown(plan.name, registry);
+    let intake = Intake::new(&config.source_id, Outlet::new(sinks()), counts);
+    let datagrams = datagram_door::open(&plan, intake, registry, context, started)?;
+    Ok(vec![producers, datagrams])
+}
+
+fn load(files: &SyslogTls, context: &ServeContext) -> Result<ServerTls, StartError> {
+    let paths = TlsPaths {
+        cert: files.cert.clone(),
+        key: files.key.clone(),
+        ca: files.ca.clone(),
+    };
+    let clients = match files.ca.as_os_str().is_empty() {
+        true => ClientAuth::None,
+        false => ClientAuth::Required,
+    };
+    let tls = ServerTls::load(&paths, clients, &[], Alpn::None);
+    let tls = tls.map_err(|source| StartError::Tls {
+        part: "the syslog door",
+        source: Box::new(source),
+    })?;
+    context.watch_tls(vec![tls.clone()], Vec::new());
+    Ok(tls)
+}
