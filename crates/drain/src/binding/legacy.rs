@@ -73,14 +73,15 @@ pub(super) fn to_bindings(list: Vec<Binding>) -> Vec<super::Binding> {
     grouped(entries)
 }
 
-/// The list by app, of bindings of today. Drains with credentials are left out: whoever
-/// reads this shape cannot use them.
+/// The list by app, of bindings of today. Drains with credentials or headers are left out:
+/// whoever reads this shape cannot use them.
 pub fn of_bindings(bindings: &[super::Binding]) -> Vec<Binding> {
     let mut apps: BTreeMap<&str, Binding> = BTreeMap::new();
-    for binding in bindings {
+    let bindings = bindings.iter();
+    for binding in bindings.filter(|binding| binding.headers.is_empty()) {
         let plain = binding.credentials.iter();
         for app in plain
-            .filter(|credentials| credentials.pem == Pem::default())
+            .filter(|one| one.pem == Pem::default() && one.headers.is_empty())
             .flat_map(|credentials| &credentials.apps)
         {
             let entry = apps.entry(&app.app_id).or_insert_with(|| Binding {

@@ -14,6 +14,9 @@ use crate::filter::Filter;
 /// Buffers above this size are not kept for the next batch.
 const KEEP: usize = 4 << 10;
 
+/// Messages that may be under way at once.
+pub(super) const EARLY: usize = 32;
+
 /// One message.
 #[derive(Clone, Copy)]
 struct Mark {
@@ -25,6 +28,8 @@ struct Mark {
     filtered: u32,
     /// The envelope has no further message.
     last: bool,
+    /// Counted as lost.
+    lost: bool,
 }
 
 /// How messages are put one after the other.
@@ -43,7 +48,8 @@ pub(super) struct Form {
     pub(super) framing: Framing,
 }
 
-/// What is through. Envelopes include those that the filter left out.
+/// What is through. Envelopes include those that the filter left out and those that were
+/// lost, messages and bytes do not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Progress {
     pub(super) envelopes: u32,
@@ -76,6 +82,9 @@ pub(super) struct Batch {
     marks: Vec<Mark>,
     /// Messages that are through.
     done: usize,
+    /// Of the next messages those that are taken though one before them is not: the
+    /// lowest bit is the first message that is not through.
+    early: u64,
     /// Envelopes before this one are not counted as lost again: several messages may
     /// belong to one.
     lost_until: u32,
@@ -142,6 +151,7 @@ impl Batch {
             envelope: self.envelopes,
             filtered: self.filtered,
             last: false,
+            lost: false,
         };
         self.ends.clear();
         let written = match form.framing {
@@ -228,17 +238,36 @@ impl Batch {
         self.sent(messages)
     }
 
+    /// Whether the message `after` the first that is not through is taken already.
+    pub(super) fn is_taken(&self, after: usize) -> bool {
+        self.early & 1 << after != 0
+    }
+
+    /// The message `after` the first that is not through is taken; it is through once all
+    /// before it are. `after` is below [`EARLY`].
+    pub(super) fn taken(&mut self, after: usize) -> Progress {
+        self.early |= 1 << after;
+        let through = self.early.trailing_ones();
+        self.early = self.early.checked_shr(through).unwrap_or(0);
+        self.sent(through as usize)
+    }
+
     /// So many messages more are through.
     pub(super) fn sent(&mut self, messages: usize) -> Progress {
-        let (start, before) = (self.end_of(self.done), self.through(self.done));
+        let mut start = self.end_of(self.done);
+        let before = self.through(self.done);
+        let mut progress = Progress::default();
+        for mark in &self.marks[self.done..self.done + messages] {
+            if !mark.lost {
+                progress.messages += 1;
+                progress.bytes += mark.end - start;
+            }
+            start = mark.end;
+        }
         self.done += messages;
         let after = self.through(self.done);
-        let progress = Progress {
-            envelopes: after.0 - before.0,
-            filtered: after.1 - before.1,
-            messages,
-            bytes: self.end_of(self.done) - start,
-        };
+        progress.envelopes = after.0 - before.0;
+        progress.filtered = after.1 - before.1;
         if self.is_empty() {
             self.clear();
         }
@@ -257,7 +286,10 @@ impl Batch {
         queue: &Subscription,
     ) -> u32 {
         let first = self.done + after;
-        let Some([from, .., to] | [from @ to]) = self.marks.get(first..first + count) else {
+        let marks = self.marks.get_mut(first..first + count);
+        let marks = marks.unwrap_or_default();
+        marks.iter_mut().for_each(|mark| mark.lost = true);
+        let (Some(from), Some(to)) = (marks.first(), marks.last()) else {
             return 0;
         };
         let lost = from.envelope.max(self.lost_until)..to.envelope + 1;
@@ -291,6 +323,7 @@ impl Batch {
         self.shared = Bytes::new();
         self.marks.clear();
         self.done = 0;
+        self.early = 0;
         self.lost_until = 0;
         self.since = None;
     }

@@ -42,6 +42,8 @@ pub(super) struct Courier {
     connected: Option<Instant>,
     /// The queue has ended, and nothing is in it.
     ended: bool,
+    /// The last connection ended as soon as it was opened.
+    dubious: bool,
     /// The drain is unbound: it ends once so many envelopes of its queue are settled.
     goal: Option<u64>,
 }
@@ -77,6 +79,7 @@ impl Courier {
             tell: Tell::default(),
             connected: None,
             ended: false,
+            dubious: false,
             goal: None,
         }
     }
@@ -207,6 +210,12 @@ impl Courier {
         self.note(through);
     }
 
+    /// The message `after` the first that is not through was taken.
+    pub(super) fn taken(&mut self, after: usize) {
+        let through = self.batch.taken(after);
+        self.note(through);
+    }
+
     /// Counts messages as lost. They are through only by [`Courier::sent`].
     pub(super) fn lose(&mut self, after: usize, count: usize, cause: Cause) {
         let filter = &self.form.filter;
@@ -219,6 +228,11 @@ impl Courier {
     pub(super) fn connected(&mut self, now: Instant) {
         self.connected = Some(now);
         self.shared.enter(DrainState::Connected);
+    }
+
+    /// The receiver may be one that ends each connection as soon as it is opened.
+    pub(super) fn is_dubious(&self) -> bool {
+        self.dubious
     }
 
     /// Something was delivered: the next failure is the first again.
@@ -241,6 +255,11 @@ impl Courier {
         if lived >= LIVED && asked.is_zero() {
             self.backoff.reset();
         }
+        let broke = matches!(
+            failure,
+            Failure::Closed | Failure::Broken(_) | Failure::Talks
+        );
+        self.dubious = broke && lived < LIVED;
         // A receiver that ends a connection that it had for long is nobody's trouble.
         match failure {
             Failure::Closed if lived >= LIVED => self.shared.failed(failure),
@@ -252,7 +271,7 @@ impl Courier {
         if self.batch.since().is_some_and(too_old) {
             let left = self.batch.left();
             self.lose(0, left, Cause::GaveUp);
-            self.sent_lost(left);
+            self.sent(left);
         }
     }
 
@@ -276,13 +295,6 @@ impl Courier {
         }
     }
 
-    /// Messages that were lost are through, though nothing of them was delivered.
-    pub(super) fn sent_lost(&mut self, messages: usize) {
-        let mut through = self.batch.sent(messages);
-        (through.messages, through.bytes) = (0, 0);
-        self.note(through);
-    }
-
     /// Tells the app what is to be told, if it is time.
     pub(super) fn tell_what_is_due(&mut self, now: Instant) {
         let interval = self.with.settings.notice_interval;
@@ -302,7 +314,7 @@ impl Courier {
     fn end(&mut self, cause: Cause) {
         let left = self.batch.left();
         self.lose(0, left, cause);
-        self.sent_lost(left);
+        self.sent(left);
         self.queue.leave();
         self.shared.enter(DrainState::Ended);
     }

@@ -128,6 +128,13 @@ impl Shared {
         }
     }
 
+    /// The connection stands still, after a pause.
+    pub(super) fn resume(&self) {
+        let mut condition = self.condition();
+        condition.state = DrainState::Connected;
+        condition.since = SystemTime::now();
+    }
+
     pub(super) fn failed(&self, failure: Failure) {
         let now = SystemTime::now();
         self.condition().error = Some(Box::new((failure, now)));

@@ -22,8 +22,8 @@ const PIECE: usize = 64 << 10;
 /// Receivers of syslog send nothing. One that sends more than this is something else.
 const SMALL_TALK: usize = 64 << 10;
 
-/// How long a receiver may take over its judgement of our certificate. Most need a
-/// millisecond; one that says nothing is satisfied.
+/// How long a receiver may take over its judgement of our certificate, or to end a connection
+/// that it does not want. Most need a millisecond; one that says nothing is satisfied.
 const JUDGEMENT: Duration = Duration::from_millis(250);
 
 /// How long the end of a connection may take.
@@ -37,13 +37,13 @@ pub(super) struct Line {
 
 impl Line {
     /// Takes a connection that was just opened. If the receiver is still to judge our
-    /// certificate, its word is waited for, shortly.
-    pub(super) async fn open(connection: Connection) -> Result<Self, Failure> {
+    /// certificate, or is `dubious`, its word is waited for, shortly.
+    pub(super) async fn open(connection: Connection, dubious: bool) -> Result<Self, Failure> {
         let mut line = Self {
             transport: connection.transport,
             heard: 0,
         };
-        if connection.judged_later
+        if (connection.judged_later || dubious)
             && let Ok(failure) = timeout(JUDGEMENT, line.gone()).await
         {
             return Err(failure);

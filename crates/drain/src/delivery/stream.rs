@@ -15,7 +15,7 @@ const WRITE: usize = 128 << 10;
 const GATHER: Duration = Duration::from_millis(10);
 
 /// … unless this many bytes wait.
-const GATHERED: u64 = 32 << 10;
+const GATHERED: usize = 32 << 10;
 
 /// Opens a connection and writes to it until it is too old, nothing was to be sent for long,
 /// or the drain ends.
@@ -25,7 +25,7 @@ pub(super) async fn session(courier: &mut Courier) -> Result<(), Failure> {
         drain: &courier.drain,
         with: &courier.with,
     };
-    let mut line = Line::open(dial.connect().await?).await?;
+    let mut line = Line::open(dial.connect().await?, courier.is_dubious()).await?;
     let opened = Instant::now();
     courier.connected(opened);
     let settings = &courier.with.settings;
@@ -37,8 +37,8 @@ pub(super) async fn session(courier: &mut Courier) -> Result<(), Failure> {
         courier.tell_what_is_due(now);
         if courier.batch.is_empty() {
             let gathered = written + GATHER;
-            if now < gathered && courier.queue.load() < GATHERED as usize && !courier.is_ending() {
-                wait(courier, &mut line, GATHERED, gathered).await?;
+            if now < gathered && courier.queue.load() < GATHERED && !courier.is_ending() {
+                wait(courier, &mut line, GATHERED as u64, gathered).await?;
             }
             courier.fill(WRITE, Instant::now());
         }
@@ -55,7 +55,6 @@ pub(super) async fn session(courier: &mut Courier) -> Result<(), Failure> {
         let (left, result) = line.write(courier.batch.unsent(), patience).await;
         courier.sent_bytes(left);
         result?;
-        courier.delivered();
         written = Instant::now();
         if written >= old {
             line.close().await;

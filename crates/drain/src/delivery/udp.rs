@@ -61,12 +61,11 @@ pub(super) async fn session(courier: &mut Courier) -> Result<(), Failure> {
             Ok(_) => courier.sent(1),
             Err(error) if is_too_large(&error) => {
                 courier.lose(0, 1, Cause::TooLarge);
-                courier.sent_lost(1);
+                courier.sent(1);
             }
             // What a datagram before this one met with.
             Err(error) => return Err(Failure::Broken(error.to_string())),
         }
-        courier.delivered();
         used = now;
     }
 }

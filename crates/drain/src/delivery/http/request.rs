@@ -1,0 +1,78 @@
+//! The requests of one drain: all alike but for their bodies.
+
+use std::io::Write;
+
+use bytes::Bytes;
+use flate2::{Compression, write::GzEncoder};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Uri,
+    header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, USER_AGENT},
+};
+use http_body_util::Full;
+
+use crate::{delivery::Failure, drain::Drain, url::Scheme};
+
+/// Who we say we are. The peers are `fasthttp`.
+const OWN_NAME: &str = concat!("logweir/", env!("CARGO_PKG_VERSION"));
+
+/// Log lines compress well already at the cheapest levels, and there are many of them.
+const LEVEL: u32 = 3;
+
+pub(super) struct Requests {
+    target: Uri,
+    headers: HeaderMap,
+    gzip: bool,
+}
+
+impl Requests {
+    /// What the drain's URL and binding ask for.
+    pub(super) fn of(drain: &Drain) -> Result<Self, Failure> {
+        let wrong = |what: &str| Failure::Request(format!("the URL makes no {what}"));
+        let target = drain.url.request_target();
+        let target = target.reveal().parse();
+        let target = target.map_err(|_| wrong("request target"))?;
+        let host = drain.url.host_header().parse();
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, host.map_err(|_| wrong("Host header"))?);
+        headers.insert(USER_AGENT, HeaderValue::from_static(OWN_NAME));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        if let Some(authorization) = drain.url.authorization() {
+            let value: Result<HeaderValue, _> = authorization.reveal().parse();
+            let mut value = value.map_err(|_| wrong("Authorization header"))?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        for (name, value) in &drain.headers {
+            headers.insert(name, value.clone());
+        }
+        let gzip = drain.url.params().gzip && drain.url.scheme() == Scheme::HttpsBatch;
+        if gzip {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        Ok(Self {
+            target,
+            headers,
+            gzip,
+        })
+    }
+
+    /// The body as it is sent: compressed, if the drain asks for that.
+    pub(super) fn encoded(&self, body: Bytes) -> Bytes {
+        if !self.gzip {
+            return body;
+        }
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::new(LEVEL));
+        // Writing into memory does not fail.
+        let written = encoder.write_all(&body).and_then(|()| encoder.finish());
+        written.map_or(body, Bytes::from)
+    }
+
+    /// A request with this body.
+    pub(super) fn with(&self, body: Bytes) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.target.clone();
+        *request.headers_mut() = self.headers.clone();
+        request
+    }
+}
