@@ -41,6 +41,9 @@ fn carries(door: &str, https: bool) -> &'static str {
         "grpc" => "gRPC with mutual TLS: readers, agents",
         "ingress" => "gRPC with mutual TLS: local producers",
         "dropsonde" => "UDP: local producers of V1 (dropsonde) envelopes",
+        "syslog" => "TCP: syslog messages",
+        "syslog_udp" => "UDP: syslog messages",
+        "statsd" => "UDP: statsd lines",
         "legacy" => "UDP: log messages of 2013",
         _ => "",
     }

@@ -68,11 +68,26 @@ pub(crate) enum Command {
         logweir udp-forwarder --config /etc/logweir.toml\n  \
         LOGWEIR_UDP_FORWARDER_AGENT=127.0.0.1:3458 logweir udp-forwarder")]
     UdpForwarder(OpenRoleArgs),
+    /// Run a prom scraper: metrics pages to the agent of the machine
+    #[command(after_help = "Examples:\n  \
+        logweir prom-scraper --config /etc/logweir.toml\n  \
+        LOGWEIR_PROM_SCRAPER_CONFIG_GLOBS='/etc/scrape/*.yml' logweir prom-scraper")]
+    PromScraper(RoleArgs),
+    /// Run a statsd injector: statsd lines to the agent of the machine
+    #[command(after_help = "Examples:\n  \
+        logweir statsd-injector --config /etc/logweir.toml\n  \
+        LOGWEIR_STATSD_INJECTOR_LISTEN=127.0.0.1:8125 logweir statsd-injector")]
+    StatsdInjector(OpenRoleArgs),
     /// Run a binding cache: tells syslog agents which app has which drains
     #[command(after_help = "Examples:\n  \
         logweir binding-cache --config /etc/logweir.toml\n  \
         LOGWEIR_BINDING_CACHE_API=https://cc.example:9023 logweir binding-cache")]
     BindingCache(RoleArgs),
+    /// Run a forwarder agent: every envelope of a machine to several agents
+    #[command(after_help = "Examples:\n  \
+        logweir forwarder-agent --config /etc/logweir.toml\n  \
+        LOGWEIR_FORWARDER_AGENT_DESTINATIONS=127.0.0.1:3459,127.0.0.1:3460 logweir forwarder-agent")]
+    ForwarderAgent(RoleArgs),
     /// The verbs for people.
     #[command(flatten)]
     Verb(Box<logweir_cli::Verb>),

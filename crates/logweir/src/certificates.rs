@@ -78,7 +78,11 @@ pub(crate) fn check(role: Role, settings: &Settings, loaded: &Loaded) -> Result<
         gateway,
         traffic_controller,
         udp_forwarder,
+        prom_scraper,
+        statsd_injector,
+        syslog,
         binding_cache,
+        forwarder_agent,
         ..
     } = settings;
     let mut checks: Vec<(&str, Result<(), TlsError>)> = Vec::new();
@@ -88,6 +92,18 @@ pub(crate) fn check(role: Role, settings: &Settings, loaded: &Loaded) -> Result<
             checks.push(("router.tls", server(&router.tls, &router.cipher_suites)));
             if let Some(files) = &run.https {
                 checks.push(("run.https", https(&files.cert, &files.key)));
+            }
+            if let Some(files) = &syslog.tls {
+                let tls = TlsFiles {
+                    cert: files.cert.clone(),
+                    key: files.key.clone(),
+                    ca: files.ca.clone(),
+                };
+                let check = match files.ca.as_os_str().is_empty() {
+                    true => https(&files.cert, &files.key),
+                    false => server(&tls, &[]),
+                };
+                checks.push(("syslog.tls", check));
             }
         }
         Role::Agent => {
@@ -114,10 +130,29 @@ pub(crate) fn check(role: Role, settings: &Settings, loaded: &Loaded) -> Result<
                 checks.push(("traffic_controller.https", https(&files.cert, &files.key)));
             }
         }
+        Role::PromScraper => {
+            checks.push(("prom_scraper.tls", client(&prom_scraper.tls)));
+            if let Some(door) = &prom_scraper.metrics {
+                checks.push(("prom_scraper.metrics.tls", server(&door.tls, &[])));
+            }
+        }
+        Role::StatsdInjector => {
+            checks.push(("statsd_injector.tls", client(&statsd_injector.tls)));
+            if let Some(door) = &statsd_injector.metrics {
+                checks.push(("statsd_injector.metrics.tls", server(&door.tls, &[])));
+            }
+        }
         Role::UdpForwarder => {
             checks.push(("udp_forwarder.tls", client(&udp_forwarder.tls)));
             if let Some(door) = &udp_forwarder.metrics {
                 checks.push(("udp_forwarder.metrics.tls", server(&door.tls, &[])));
+            }
+        }
+        Role::ForwarderAgent => {
+            let own = forwarder_agent;
+            checks.push(("forwarder_agent.tls", server(&own.tls, &own.cipher_suites)));
+            if let Some(door) = &own.metrics {
+                checks.push(("forwarder_agent.metrics.tls", server(&door.tls, &[])));
             }
         }
         Role::BindingCache => {

@@ -33,10 +33,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os();
     let program = arguments.next().unwrap_or_default();
-    if let Some(name) = peer::of_program(&program)
-        && arguments.next().is_none()
-    {
-        return peer::play(name, &config::load::variables());
+    if let Some(name) = peer::of_program(&program) {
+        let arguments: Vec<_> = arguments.collect();
+        if name == peer::Name::StatsdInjector {
+            return peer::play_with_flags(&arguments);
+        }
+        if arguments.is_empty() {
+            return peer::play(name, &config::load::variables());
+        }
     }
     match run(Args::parse().command) {
         Ok(code) => code,
@@ -53,7 +57,10 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Gateway(args) => start::role(Flags::open(Role::Gateway, args)),
         Command::TrafficController(args) => start::role(Flags::open(Role::TrafficController, args)),
         Command::UdpForwarder(args) => start::role(Flags::open(Role::UdpForwarder, args)),
+        Command::PromScraper(args) => start::role(Flags::role(Role::PromScraper, args)),
+        Command::StatsdInjector(args) => start::role(Flags::open(Role::StatsdInjector, args)),
         Command::BindingCache(args) => start::role(Flags::role(Role::BindingCache, args)),
+        Command::ForwarderAgent(args) => start::role(Flags::role(Role::ForwarderAgent, args)),
         Command::Verb(verb) => Ok(ExitCode::from(verbs(*verb)?)),
         Command::Config(args) => config_verbs::run(args.command),
         Command::Version => {

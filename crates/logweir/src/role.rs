@@ -6,9 +6,12 @@ use logweir_serve::{
     all::{self, RunConfig},
     binding_cache::{self, BindingCacheConfig},
     context::{ServeContext, StartError, Started},
+    forwarder_agent::{self, ForwarderAgentConfig},
     gateway::{self, GatewayConfig},
+    prom_scraper::{self, PromScraperConfig},
     rlp::{self, RlpConfig},
     router::{self, RouterConfig},
+    statsd_injector::{self, StatsdInjectorConfig},
     traffic_controller::{self, TrafficControllerConfig},
     udp_forwarder::{self, UdpForwarderConfig},
 };
@@ -30,8 +33,14 @@ pub(crate) enum Role {
     TrafficController,
     /// Hands dropsonde datagrams to the agent of the machine.
     UdpForwarder,
+    /// Reads metrics pages and hands what they say to the agent of the machine.
+    PromScraper,
+    /// Hands statsd lines to the agent of the machine.
+    StatsdInjector,
     /// Knows which app has which drains.
     BindingCache,
+    /// Gives every envelope of a machine to several agents.
+    ForwarderAgent,
 }
 
 impl Role {
@@ -45,7 +54,10 @@ impl Role {
             Self::Gateway => "gateway",
             Self::TrafficController => "traffic-controller",
             Self::UdpForwarder => "udp-forwarder",
+            Self::PromScraper => "prom-scraper",
+            Self::StatsdInjector => "statsd-injector",
             Self::BindingCache => "binding-cache",
+            Self::ForwarderAgent => "forwarder-agent",
         }
     }
 
@@ -72,8 +84,14 @@ pub(crate) enum RoleConfig {
     TrafficController(Box<TrafficControllerConfig>),
     /// The UDP forwarder.
     UdpForwarder(Box<UdpForwarderConfig>),
+    /// The prom scraper.
+    PromScraper(Box<PromScraperConfig>),
+    /// The statsd injector.
+    StatsdInjector(Box<StatsdInjectorConfig>),
     /// The binding cache.
     BindingCache(Box<BindingCacheConfig>),
+    /// The forwarder agent.
+    ForwarderAgent(Box<ForwarderAgentConfig>),
 }
 
 /// Starts the role. Every door is bound when this returns.
@@ -89,6 +107,9 @@ pub(crate) async fn start(
         RoleConfig::Gateway(config) => gateway::start(*config, context).await,
         RoleConfig::TrafficController(config) => traffic_controller::start(*config, context).await,
         RoleConfig::UdpForwarder(config) => udp_forwarder::start(*config, context).await,
+        RoleConfig::PromScraper(config) => prom_scraper::start(*config, context).await,
+        RoleConfig::StatsdInjector(config) => statsd_injector::start(*config, context).await,
         RoleConfig::BindingCache(config) => binding_cache::start(*config, context).await,
+        RoleConfig::ForwarderAgent(config) => forwarder_agent::start(*config, context).await,
     }
 }

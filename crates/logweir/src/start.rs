@@ -86,6 +86,9 @@ impl Flags {
                 &mut run.grpc,
                 &mut run.ingress,
                 &mut run.dropsonde,
+                &mut run.syslog,
+                &mut run.syslog_udp,
+                &mut run.statsd,
             ];
             for door in doors {
                 door.set_port(0);
@@ -208,12 +211,27 @@ fn role_config(role: Role, settings: &Settings) -> RoleConfig {
         Role::TrafficController => RoleConfig::TrafficController(Box::new(traffic_controller)),
         Role::UdpForwarder => RoleConfig::UdpForwarder(Box::new(udp_forwarder)),
         Role::BindingCache => RoleConfig::BindingCache(Box::new(settings.binding_cache.clone())),
+        Role::ForwarderAgent => {
+            RoleConfig::ForwarderAgent(Box::new(settings.forwarder_agent.clone()))
+        }
+        Role::PromScraper => RoleConfig::PromScraper(Box::new(settings.prom_scraper.clone())),
+        Role::StatsdInjector => {
+            let mut statsd_injector = settings.statsd_injector.clone();
+            statsd_injector.statsd = settings.statsd.clone();
+            RoleConfig::StatsdInjector(Box::new(statsd_injector))
+        }
         Role::Run => RoleConfig::Run(Box::new(RunConfig {
             http: settings.run.http,
             https: settings.run.https.clone(),
             grpc: settings.run.grpc,
             ingress: settings.run.ingress,
             dropsonde: settings.run.dropsonde,
+            syslog: settings.run.syslog,
+            syslog_udp: settings.run.syslog_udp,
+            statsd: settings.run.statsd,
+            syslog_in: settings.syslog.clone(),
+            statsd_lines: settings.statsd.clone(),
+            prom_scraper: settings.prom_scraper.clone(),
             agent,
             router: settings.router.clone(),
             rlp: settings.rlp.clone(),
@@ -265,6 +283,13 @@ fn with_certificates(role: Role, settings: &Settings, certs: &Path) -> Settings 
         Role::TrafficController => {
             fill(&mut settings.traffic_controller.router_tls, &client);
         }
+        Role::ForwarderAgent => {
+            let own = &mut settings.forwarder_agent;
+            fill(&mut own.tls, &server("metron"));
+            if let Some(door) = &mut own.metrics {
+                fill(&mut door.tls, &server("metron"));
+            }
+        }
         Role::BindingCache => {
             let own = &mut settings.binding_cache;
             fill(&mut own.tls, &server("binding-cache"));
@@ -272,6 +297,18 @@ fn with_certificates(role: Role, settings: &Settings, certs: &Path) -> Settings 
             fill(&mut own.agent_tls, &client);
             if let Some(door) = &mut own.metrics {
                 fill(&mut door.tls, &server("binding-cache"));
+            }
+        }
+        Role::PromScraper => {
+            fill(&mut settings.prom_scraper.tls, &client);
+            if let Some(door) = &mut settings.prom_scraper.metrics {
+                fill(&mut door.tls, &server("metron"));
+            }
+        }
+        Role::StatsdInjector => {
+            fill(&mut settings.statsd_injector.tls, &client);
+            if let Some(door) = &mut settings.statsd_injector.metrics {
+                fill(&mut door.tls, &server("metron"));
             }
         }
         Role::UdpForwarder => {

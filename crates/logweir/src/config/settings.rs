@@ -7,10 +7,15 @@ use logweir_serve::{
     auth::AuthConfig,
     binding_cache::BindingCacheConfig,
     dropsonde::DropsondeConfig,
+    forwarder_agent::ForwarderAgentConfig,
     gateway::{GatewayConfig, HttpsFiles},
+    prom_scraper::PromScraperConfig,
     rlp::RlpConfig,
     router::RouterConfig,
     settings::duration,
+    statsd::StatsdConfig,
+    statsd_injector::StatsdInjectorConfig,
+    syslog_in::SyslogConfig,
     traffic_controller::TrafficControllerConfig,
     udp_forwarder::UdpForwarderConfig,
 };
@@ -50,8 +55,18 @@ pub(crate) struct Settings {
     pub(crate) udp_forwarder: UdpForwarderConfig,
     /// The binding cache.
     pub(crate) binding_cache: BindingCacheConfig,
+    /// The forwarder agent.
+    pub(crate) forwarder_agent: ForwarderAgentConfig,
+    /// The prom scraper. `logweir run` takes its targets and their settings.
+    pub(crate) prom_scraper: PromScraperConfig,
+    /// The statsd injector.
+    pub(crate) statsd_injector: StatsdInjectorConfig,
     /// The UDP doors of the agent, the UDP forwarder and `logweir run`.
     pub(crate) dropsonde: DropsondeConfig,
+    /// The statsd door of the statsd injector and `logweir run`.
+    pub(crate) statsd: StatsdConfig,
+    /// The syslog doors of `logweir run`.
+    pub(crate) syslog: SyslogConfig,
     /// Who may read over HTTP: at the gateway, at the traffic controller and at the
     /// front door of `logweir run`.
     pub(crate) auth: AuthConfig,
@@ -73,6 +88,13 @@ pub(crate) struct RunSettings {
     pub(crate) ingress: SocketAddr,
     /// UDP door of local producers of dropsonde (V1) envelopes.
     pub(crate) dropsonde: SocketAddr,
+    /// TCP door of syslog messages (RFC 5424, RFC 3164), with octet counts or newlines
+    /// between them; TLS where `syslog.tls` asks for it.
+    pub(crate) syslog: SocketAddr,
+    /// UDP door of syslog messages.
+    pub(crate) syslog_udp: SocketAddr,
+    /// UDP door of statsd lines.
+    pub(crate) statsd: SocketAddr,
 }
 
 impl Default for Settings {
@@ -90,7 +112,12 @@ impl Default for Settings {
             traffic_controller: TrafficControllerConfig::default(),
             udp_forwarder: UdpForwarderConfig::default(),
             binding_cache: BindingCacheConfig::default(),
+            forwarder_agent: ForwarderAgentConfig::default(),
+            prom_scraper: PromScraperConfig::default(),
+            statsd_injector: StatsdInjectorConfig::default(),
             dropsonde: DropsondeConfig::default(),
+            statsd: StatsdConfig::default(),
+            syslog: SyslogConfig::default(),
             auth: AuthConfig::default(),
         }
     }
@@ -104,6 +131,9 @@ impl Default for RunSettings {
             grpc: SocketAddr::from(([127, 0, 0, 1], 8082)),
             ingress: SocketAddr::from(([127, 0, 0, 1], 3458)),
             dropsonde: SocketAddr::from(([127, 0, 0, 1], 3457)),
+            syslog: SocketAddr::from(([127, 0, 0, 1], 6001)),
+            syslog_udp: SocketAddr::from(([127, 0, 0, 1], 6001)),
+            statsd: SocketAddr::from(([127, 0, 0, 1], 8125)),
         }
     }
 }

@@ -4,6 +4,7 @@
 mod doors;
 mod roles;
 mod rules;
+mod sources;
 
 use super::{
     load::Loaded,
@@ -40,7 +41,10 @@ pub(crate) fn check(role: Role, loaded: &Loaded, insecure: bool) -> Result<(), C
         Role::Gateway => found.gateway(settings),
         Role::TrafficController => found.traffic_controller(settings),
         Role::UdpForwarder => found.udp_forwarder(settings),
+        Role::PromScraper => found.prom_scraper(settings),
+        Role::StatsdInjector => found.statsd_injector(settings),
         Role::BindingCache => found.binding_cache(settings),
+        Role::ForwarderAgent => found.forwarder_agent(settings),
     }
     let doors = doors::doors(role, settings);
     found.distinct(&doors);

@@ -5,16 +5,19 @@ mod agent;
 mod binding_cache;
 mod doppler;
 mod envstruct;
+mod forwarder_agent;
 mod gateway;
 mod go_duration;
+mod prom_scraper;
 mod report;
 mod rlp;
+mod statsd_injector;
 mod trafficcontroller;
 mod udp_forwarder;
 
 use std::{
     collections::BTreeMap,
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -53,15 +56,18 @@ pub(crate) enum Name {
     UdpForwarder,
     /// The binding cache.
     BindingCache,
+    /// The forwarder agent.
+    ForwarderAgent,
+    /// The prom scraper.
+    PromScraper,
+    /// The statsd injector, which takes flags instead of an environment.
+    StatsdInjector,
     /// One of the peers that later builds play.
     NotYet(&'static str),
 }
 
-const NOT_YET: [&str; 11] = [
-    "forwarder-agent",
+const NOT_YET: [&str; 8] = [
     "syslog-agent",
-    "prom-scraper",
-    "statsd-injector",
     "log-cache",
     "log-cache-gateway",
     "gateway",
@@ -82,6 +88,9 @@ pub(crate) fn of_program(program: &OsStr) -> Option<Name> {
         "trafficcontroller" => Some(Name::TrafficController),
         "udp-forwarder" => Some(Name::UdpForwarder),
         "syslog-binding-cache" => Some(Name::BindingCache),
+        "forwarder-agent" => Some(Name::ForwarderAgent),
+        "prom-scraper" => Some(Name::PromScraper),
+        "statsd-injector" => Some(Name::StatsdInjector),
         _ => NOT_YET
             .into_iter()
             .find(|known| *known == name)
@@ -150,15 +159,29 @@ pub(crate) fn play(name: Name, variables: &BTreeMap<String, String>) -> ExitCode
         ),
         Name::UdpForwarder => (udp_forwarder::REFUSED, udp_forwarder::load(variables)),
         Name::BindingCache => (binding_cache::REFUSED, binding_cache::load(variables)),
+        Name::ForwarderAgent => (forwarder_agent::REFUSED, forwarder_agent::load(variables)),
+        Name::PromScraper => (prom_scraper::REFUSED, prom_scraper::load(variables)),
+        Name::StatsdInjector => return play_with_flags(&[]),
         Name::NotYet(name) => {
             console::err(&format!(
                 "logweir: started as `{name}`, a role that this build does not play yet; it plays \
                  doppler, rlp, rlp-gateway, loggregator-agent, trafficcontroller, \
-                 udp-forwarder and syslog-binding-cache"
+                 udp-forwarder, syslog-binding-cache, forwarder-agent, \
+                 prom-scraper and statsd-injector"
             ));
             return ExitCode::FAILURE;
         }
     };
+    play_loaded(name, refused, loaded)
+}
+
+/// The same of the peer that takes flags.
+pub(crate) fn play_with_flags(arguments: &[OsString]) -> ExitCode {
+    let loaded = statsd_injector::load(arguments);
+    play_loaded(Name::StatsdInjector, statsd_injector::REFUSED, loaded)
+}
+
+fn play_loaded(name: Name, refused: &str, loaded: Result<Peer, String>) -> ExitCode {
     let peer = match loaded {
         Ok(peer) => peer,
         Err(error) => {
@@ -208,6 +231,9 @@ pub(crate) fn play(name: Name, variables: &BTreeMap<String, String>) -> ExitCode
             Name::TrafficController => trafficcontroller::started(&doors),
             Name::UdpForwarder => udp_forwarder::started(&doors),
             Name::BindingCache => binding_cache::started(&doors),
+            Name::ForwarderAgent => forwarder_agent::started(&doors),
+            Name::PromScraper => prom_scraper::started(&doors),
+            Name::StatsdInjector => statsd_injector::started(&doors),
             Name::NotYet(_) => Vec::new(),
         };
         for line in lines {

@@ -5,8 +5,11 @@ use std::net::SocketAddr;
 use crate::{
     agent::AgentConfig,
     gateway::{GatewayConfig, HttpsFiles},
+    prom_scraper::PromScraperConfig,
     rlp::RlpConfig,
     router::RouterConfig,
+    statsd::StatsdConfig,
+    syslog_in::SyslogConfig,
     traffic_controller::TrafficControllerConfig,
 };
 
@@ -26,8 +29,20 @@ pub struct RunConfig {
     pub ingress: SocketAddr,
     /// UDP door of local producers of V1 envelopes; what it does is in `agent.dropsonde`.
     pub dropsonde: SocketAddr,
+    /// Syslog over TCP, with TLS where `syslog_in` asks for it.
+    pub syslog: SocketAddr,
+    /// Syslog over UDP.
+    pub syslog_udp: SocketAddr,
+    /// UDP door of statsd.
+    pub statsd: SocketAddr,
     /// Tags, counters and limits of local ingress.
     pub agent: AgentConfig,
+    /// What the syslog doors do.
+    pub syslog_in: SyslogConfig,
+    /// What the statsd door does.
+    pub statsd_lines: StatsdConfig,
+    /// Pages that are scraped.
+    pub prom_scraper: PromScraperConfig,
     /// Queues of subscribers.
     pub router: RouterConfig,
     /// Streams of readers.

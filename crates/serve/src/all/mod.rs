@@ -19,15 +19,18 @@ use crate::{
     gateway::{self, Gateway},
     grpc::{Door, Doppler, Ingress, Readers, ReadersOptions, Sink, Upstream, V1Readers},
     metrics::Registry,
+    outlet::OpenSink,
+    prom_scraper,
     recents::Recents,
     rlp,
     router::{self, end_with, exchange_limits},
     self_metrics::{self, Events},
+    statsd, syslog_in,
     traffic_controller::{self, Source},
 };
 
 /// Starts everything. The doors are bound when this returns: `http`, `grpc`,
-/// `ingress` and `dropsonde`.
+/// `ingress`, `dropsonde`, `syslog`, `syslog_udp` and `statsd`.
 ///
 /// # Errors
 /// A certificate that cannot be loaded, an address that cannot be bound, or an open
@@ -60,7 +63,8 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
     context.watch_tls(vec![grpc.clone(), local.clone()], Vec::new());
 
     let publishing = router::publishing(&exchange, message_bytes, context);
-    let tagging = tagging(&config, &exchange, context);
+    let tagged = tagged(&config, &exchange, context);
+    let tagging = tagging(&tagged, &config, context);
     let mut producers = vec![publishing.streams(), tagging.streams()];
     let options = ReadersOptions {
         max_streams: usize::MAX,
@@ -101,6 +105,14 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
     };
     let onward = || Onward::Exchange(Box::new(exchange.publisher()));
     let datagrams = dropsonde::open(&plan, onward, &registry, context, &mut started)?;
+
+    let at = (config.syslog, config.syslog_udp);
+    let own = &config.syslog_in;
+    let syslog = syslog_in::open(at, own, &tagged, &registry, context, &mut started).await?;
+    let at = config.statsd;
+    let own = &config.statsd_lines;
+    let statsd = statsd::open(at, own, &tagged, &registry, context, &mut started)?;
+    let scrapes = prom_scraper::scrape(config.prom_scraper, tagged, &registry, context);
 
     let front_metrics = Registry::new();
     let https = config.https.as_ref().map(|files| gateway::Https {
@@ -165,22 +177,28 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
     let to = &config.traffic_controller.self_metrics;
     self_metrics::publish(to, &sessions, identity, &exchange, context);
     producers.extend(datagrams.producers);
+    producers.extend(syslog.into_iter().chain([statsd, scrapes]));
     end_with(&exchange, &producers, context);
     part.ready();
     Ok(started)
 }
 
-/// An Ingress service with an agent's tags and counter totals.
-fn tagging(config: &RunConfig, exchange: &Arc<Exchange>, context: &ServeContext) -> Ingress {
+/// Sinks that add an agent's tags and counter totals.
+fn tagged(config: &RunConfig, exchange: &Arc<Exchange>, context: &ServeContext) -> OpenSink {
     let rules = agent::rules(&config.agent, context);
     let exchange = Arc::clone(exchange);
-    let open = move || {
+    Arc::new(move || {
         let onward = agent::Onward::Exchange(Box::new(exchange.publisher()));
         let pipeline = Pipeline::new(Arc::clone(&rules), Arc::clone(&exchange), onward);
         Box::new(pipeline) as Box<dyn Sink>
-    };
+    })
+}
+
+/// An Ingress service that fills these sinks.
+fn tagging(tagged: &OpenSink, config: &RunConfig, context: &ServeContext) -> Ingress {
+    let tagged = Arc::clone(tagged);
     Ingress::new(
-        open,
+        move || tagged(),
         config.agent.limits.message_bytes,
         context.shutdown.clone(),
     )

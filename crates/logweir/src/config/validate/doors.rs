@@ -44,7 +44,11 @@ pub(super) fn doors(role: Role, settings: &Settings) -> Vec<Door> {
         gateway,
         traffic_controller,
         udp_forwarder,
+        prom_scraper,
+        statsd_injector,
+        syslog,
         binding_cache,
+        forwarder_agent,
         dropsonde,
         ..
     } = settings;
@@ -63,6 +67,13 @@ pub(super) fn doors(role: Role, settings: &Settings) -> Vec<Door> {
             add("run.grpc", Some(run.grpc), false, Guard::Certificate);
             add("run.ingress", Some(run.ingress), false, Guard::Certificate);
             add("run.dropsonde", Some(run.dropsonde), true, Guard::Nothing);
+            let guard = match syslog.tls.as_ref() {
+                Some(tls) if !tls.ca.as_os_str().is_empty() => Guard::Certificate,
+                _ => Guard::Nothing,
+            };
+            add("run.syslog", Some(run.syslog), false, guard);
+            add("run.syslog_udp", Some(run.syslog_udp), true, Guard::Nothing);
+            add("run.statsd", Some(run.statsd), true, Guard::Nothing);
         }
         Role::Agent => {
             let metrics = agent.metrics.as_ref().map(|door| door.listen);
@@ -102,6 +113,23 @@ pub(super) fn doors(role: Role, settings: &Settings) -> Vec<Door> {
             let key = "traffic_controller.status";
             add(key, own.status, false, Guard::Certificate);
         }
+        Role::PromScraper => {
+            let metrics = prom_scraper.metrics.as_ref().map(|door| door.listen);
+            let key = "prom_scraper.metrics.listen";
+            add(key, metrics, false, Guard::Certificate);
+            let status = prom_scraper.status;
+            add("prom_scraper.status", status, false, Guard::Certificate);
+        }
+        Role::StatsdInjector => {
+            let own = statsd_injector;
+            let metrics = own.metrics.as_ref().map(|door| door.listen);
+            let listen = Some(own.listen);
+            add("statsd_injector.listen", listen, true, Guard::Nothing);
+            let key = "statsd_injector.metrics.listen";
+            add(key, metrics, false, Guard::Certificate);
+            let key = "statsd_injector.status";
+            add(key, own.status, false, Guard::Certificate);
+        }
         Role::UdpForwarder => {
             let own = udp_forwarder;
             let metrics = own.metrics.as_ref().map(|door| door.listen);
@@ -119,6 +147,16 @@ pub(super) fn doors(role: Role, settings: &Settings) -> Vec<Door> {
                 false,
                 Guard::Certificate,
             );
+        }
+        Role::ForwarderAgent => {
+            let own = forwarder_agent;
+            let metrics = own.metrics.as_ref().map(|door| door.listen);
+            let listen = Some(own.listen);
+            add("forwarder_agent.listen", listen, false, Guard::Certificate);
+            let key = "forwarder_agent.metrics.listen";
+            add(key, metrics, false, Guard::Certificate);
+            let key = "forwarder_agent.status";
+            add(key, own.status, false, Guard::Certificate);
         }
         Role::BindingCache => {
             let own = binding_cache;

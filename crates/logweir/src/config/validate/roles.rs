@@ -22,6 +22,9 @@ impl Found {
         self.queues("router", &router.queue, router.queues_total_bytes);
         self.at_least_one("agent.counters", settings.agent.counters);
         self.dropsonde(&settings.dropsonde);
+        self.statsd(&settings.statsd);
+        self.syslog(&settings.syslog);
+        self.scrapes(&settings.prom_scraper);
         self.at_least_one("rlp.max_streams", settings.rlp.max_streams);
         self.readers(settings);
         self.streams(settings);
@@ -193,6 +196,32 @@ impl Found {
         self.queue("binding_cache.queue", &own.queue);
         if let Some(door) = &own.metrics {
             self.tls("binding_cache.metrics.tls", &door.tls);
+        }
+    }
+
+    pub(super) fn forwarder_agent(&mut self, settings: &Settings) {
+        let own = &settings.forwarder_agent;
+        self.tls("forwarder_agent.tls", &own.tls);
+        self.suites("forwarder_agent.cipher_suites", &own.cipher_suites);
+        self.limits("forwarder_agent.limits", &own.limits);
+        if own.destinations.is_empty() && own.destination_files.is_empty() {
+            self.add(
+                "forwarder_agent.destinations",
+                "names no destination; write [\"HOST:PORT\"], or patterns of files in \
+                 forwarder_agent.destination_files",
+            );
+        }
+        for (index, destination) in own.destinations.iter().enumerate() {
+            self.target(
+                &format!("forwarder_agent.destinations[{index}]"),
+                destination,
+            );
+        }
+        self.queue("forwarder_agent.queue", &own.queue);
+        self.at_least_one("forwarder_agent.counters", own.counters);
+        self.not_zero("forwarder_agent.stall_timeout", own.stall_timeout);
+        if let Some(door) = &own.metrics {
+            self.tls("forwarder_agent.metrics.tls", &door.tls);
         }
     }
 
