@@ -131,3 +131,6 @@ pub(crate) fn started(doors: &Doors<'_>) -> Vec<String> {
     lines.push(format!("cache bound to: {}", doors.get("cache")));
     lines
 }
+
+#[cfg(test)]
+mod tests;

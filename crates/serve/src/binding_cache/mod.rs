@@ -13,19 +13,18 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use logweir_drain::{binding::Binding, block_list::BlockList};
 use logweir_net::{listen::HttpSettings, resolve::Resolver, tls::Alpn};
-use logweir_route::{Exchange, Feeder, SubscribeRequest};
 use tokio::time::sleep;
 
 pub use config::BindingCacheConfig;
 
 use crate::{
-    agent::{Call, Links, LinksOptions},
+    agent::Call,
     context::{ServeContext, StartError, Started},
     doors,
     front::{Part, Readiness},
-    grpc::unix_nanos,
+    grpc::{Sink, unix_nanos},
     metrics::{Counter, Gauge, Registry},
-    router::{end_with, exchange_limits},
+    to_agent::{self, ToAgent},
 };
 
 use aggregate::AggregateFile;
@@ -35,11 +34,11 @@ use notices::Notices;
 use pages::Pages;
 use store::Store;
 
-/// How often the agent's name is looked up again, and when its connection has stalled.
-const AGENT: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(5));
+/// The agent's connection has stalled after this long.
+const STALL: Duration = Duration::from_secs(5);
 
-/// Largest envelope towards the agent, in bytes.
-const FRAME: usize = 1 << 20;
+/// Least pause between two polls, whatever the settings say.
+const LEAST: Duration = Duration::from_millis(10);
 
 /// Starts a binding cache. Its doors are bound when this returns: `cache`, and `metrics`
 /// and `status` where the settings ask for them. It is ready once the bindings were read.
@@ -61,7 +60,7 @@ pub async fn start(
     let tls = doors::server_tls("the binding cache", &config.tls, suites, Alpn::HttpAll)?;
     context.watch_tls(vec![tls.clone()], Vec::new());
     follow_aggregate(&config, &store, context)?;
-    let notices = Notices::new(tell_agent(&config, context, &mut started)?);
+    let notices = Notices::new(tell_agent(&config, &registry, context, &mut started)?);
     let part = readiness.part("bindings");
     if config.api.is_empty() {
         store.set_bindings(&[]);
@@ -127,40 +126,31 @@ fn follow_aggregate(
     Ok(())
 }
 
-/// The way to the agent of the machine, through a queue of its own.
+/// The way to the agent of the machine, if there is anybody to tell anything.
 fn tell_agent(
     config: &BindingCacheConfig,
+    registry: &Registry,
     context: &ServeContext,
     started: &mut Started,
-) -> Result<Option<Feeder>, StartError> {
-    if config.agent.is_empty() || !config.warn_on_invalid_drains {
+) -> Result<Option<Box<dyn Sink>>, StartError> {
+    if config.agent.is_empty() || config.api.is_empty() || !config.warn_on_invalid_drains {
         return Ok(None);
     }
-    let client = doors::client_tls("the binding cache's messages", &config.agent_tls, &[])?;
-    context.watch_tls(Vec::new(), vec![client.clone()]);
-    let agent = doors::targets("binding_cache.agent", std::slice::from_ref(&config.agent))?;
-    let exchange = Exchange::new(exchange_limits(&config.queue, usize::MAX, FRAME));
-    started.hop("binding cache", &exchange);
-    let queue = exchange.subscribe(SubscribeRequest::default());
-    let feeder = queue.feeder();
-    Links::start(
-        doors::dialer(&client, &config.agent_name),
-        Resolver::new(),
-        LinksOptions {
-            call: Call::BatchSender,
-            hop: "binding cache",
-            next: "agent",
-            tiers: [Vec::new(), agent],
-            connections: 1,
-            resolve_interval: AGENT.0,
-            stall_timeout: AGENT.1,
-            recycle_after: 0,
-        },
-        queue,
-        &context.shutdown,
-    );
-    end_with(&exchange, &[], context);
-    Ok(Some(feeder))
+    let plan = to_agent::Plan {
+        role: "binding cache",
+        key: "binding_cache.agent",
+        agent: &config.agent,
+        agent_name: &config.agent_name,
+        tls: &config.agent_tls,
+        suites: &[],
+        stall_timeout: STALL,
+        queue: &config.queue,
+        call: Call::BatchSender,
+    };
+    let agent = ToAgent::start(&plan, context, started)?;
+    let sink = agent.sinks()();
+    agent.finish(&[], registry, context);
+    Ok(Some(sink))
 }
 
 /// The peers' figures (spec agents-and-drains §1.5).
@@ -231,7 +221,7 @@ impl Poller {
                     tracing::error!("{error}");
                 }
             }
-            sleep(interval).await;
+            sleep(interval.max(LEAST)).await;
         }
     }
 

@@ -5,8 +5,9 @@ use std::{collections::HashMap, time::Duration};
 use bytes::BytesMut;
 use logweir_drain::notice;
 use logweir_proto::frames::push_frame;
-use logweir_route::Feeder;
 use tokio::time::Instant;
+
+use crate::grpc::Sink;
 
 /// The same text is told to the same app this often.
 const AGAIN: Duration = Duration::from_secs(60);
@@ -16,13 +17,13 @@ const BATCH: usize = 100;
 
 /// What was told, and where.
 pub(super) struct Notices {
-    to: Option<Feeder>,
+    to: Option<Box<dyn Sink>>,
     told: HashMap<(String, String), Instant>,
 }
 
 impl Notices {
     /// To the agent behind this queue; without one, to the log alone.
-    pub(super) fn new(to: Option<Feeder>) -> Self {
+    pub(super) fn new(to: Option<Box<dyn Sink>>) -> Self {
         Self {
             to,
             told: HashMap::new(),
@@ -51,7 +52,7 @@ impl Notices {
                 for (app, text) in batch {
                     push_frame(&mut frames, &notice::envelope(app, text, unix_nanos));
                 }
-                to.feed(frames.freeze());
+                to.accept(frames.freeze());
             }
         }
         self.told
