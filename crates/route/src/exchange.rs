@@ -9,6 +9,7 @@ use logweir_proto::{frames::frames, v2};
 use crate::{
     admit::Admitted,
     generation::Generation,
+    in_flight::{InFlight, Replaced},
     index::{Index, Wishes},
     ledger::{Cause, LossTotals, QueueStats},
     publisher::Publisher,
@@ -100,6 +101,8 @@ struct Registry {
     free: Vec<u32>,
     /// Balance of the queues whose readers left.
     retired: QueueStats,
+    /// Indexes of before, which publishers may still hold.
+    replaced: Replaced,
     ended: bool,
 }
 
@@ -174,7 +177,7 @@ impl Exchange {
             queue.end();
         }
         let index = self.index.load();
-        self.index.store(Arc::new(index.with(slot, member)));
+        self.replace(&mut registry, Arc::new(index.with(slot, member)));
         Subscription::new(Arc::clone(self), id, slot, queue)
     }
 
@@ -187,7 +190,7 @@ impl Exchange {
         registry.free.push(slot);
         registry.count -= 1;
         let without = Arc::new(index.without(slot));
-        self.index.store(Arc::clone(&without));
+        self.replace(&mut registry, Arc::clone(&without));
         let siblings = without.siblings(member);
         // A publisher that still holds the old index finds the queue closed, and
         // its envelopes are added by `record`.
@@ -227,10 +230,20 @@ impl Exchange {
     }
 
     pub(crate) fn change_taps(&self, change: impl FnOnce(&mut Vec<Arc<Tapped>>)) {
-        let _registry = self.registry();
+        let mut registry = self.registry();
         let mut index = Index::clone(&self.index.load());
         change(&mut index.taps);
-        self.index.store(Arc::new(index));
+        self.replace(&mut registry, Arc::new(index));
+    }
+
+    fn replace(&self, registry: &mut Registry, index: Arc<Index>) {
+        registry.replaced.add(&self.index.swap(index));
+    }
+
+    /// What is being published to the subscribers of before. Once it is over, all that
+    /// was not given to a subscription of now is in every tap.
+    pub fn in_flight(&self) -> InFlight {
+        self.registry().replaced.held()
     }
 
     /// The way between the generations, if there is one here.

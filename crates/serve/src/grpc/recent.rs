@@ -20,13 +20,13 @@ const ANSWER_BYTES: usize = 4 << 20;
 /// Answers `RecentLogs`.
 pub(super) async fn logs(recents: &Recents, request: Request<Incoming>) -> Response<Body> {
     let most = stated_limit(request.headers()).unwrap_or(ANSWER_BYTES);
-    answered(
-        one_message(request).await,
-        |wanted: plumbing::RecentLogsRequest| {
-            // Those that do not fit are the oldest.
-            latest(&recents.logs(&wanted.app_id, usize::MAX), most)
-        },
-    )
+    let wanted = one_message(request).await;
+    // A caller who has just subscribed looks for all that came before.
+    recents.settle().await;
+    answered(wanted, |wanted: plumbing::RecentLogsRequest| {
+        // Those that do not fit are the oldest.
+        latest(&recents.logs(&wanted.app_id, usize::MAX), most)
+    })
 }
 
 /// Answers `ContainerMetrics`.

@@ -29,6 +29,9 @@ const STROKE: Duration = Duration::from_millis(200);
 /// … or once this many bytes wait.
 const STROKE_BYTES: u64 = 512 << 10;
 
+/// How long a publication may take to be waited for.
+const SETTLED_WITHIN: Duration = Duration::from_secs(1);
+
 /// Container metrics older than this are not answered.
 const METRIC_AGE: Duration = Duration::from_secs(120);
 
@@ -37,6 +40,7 @@ const METRIC_AGE: Duration = Duration::from_secs(120);
 pub struct Recents(Arc<Memory>);
 
 struct Memory {
+    exchange: Arc<Exchange>,
     tap: Tap,
     recent: Mutex<Recent>,
     logs_per_source: usize,
@@ -59,6 +63,7 @@ impl Recents {
             bytes: config.bytes,
         };
         let recents = Self(Arc::new(Memory {
+            exchange: Arc::clone(exchange),
             tap: exchange.tap(&[Kind::Log, Kind::Gauge]),
             recent: Mutex::new(Recent::new(limits)),
             logs_per_source: config.logs_per_source,
@@ -90,6 +95,19 @@ impl Recents {
             let _ = tokio::time::timeout(STROKE, much).await;
             self.barrier();
         }
+    }
+
+    /// Waits for what is being published past those who subscribed a moment ago: after
+    /// that, all that a subscription of before the call has missed is remembered.
+    pub async fn settle(&self) {
+        let in_flight = self.0.exchange.in_flight();
+        let over = async {
+            while !in_flight.is_over() {
+                tokio::task::yield_now().await;
+            }
+        };
+        // Publishing takes microseconds; a machine that stands still is not waited for.
+        let _ = tokio::time::timeout(SETTLED_WITHIN, over).await;
     }
 
     /// Takes in all that was published before the call. The answers below do so too.

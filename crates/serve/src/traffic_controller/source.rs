@@ -137,7 +137,10 @@ impl Source {
     /// answer is left out.
     pub async fn recent(&self, app: &str, limit: usize) -> Result<Vec<Bytes>, Status> {
         match &self.memory {
-            Memory::Local(Some(recents)) => Ok(recents.logs(app, limit)),
+            Memory::Local(Some(recents)) => {
+                recents.settle().await;
+                Ok(recents.logs(app, limit))
+            }
             Memory::Local(None) => Err(not_remembered()),
             Memory::Routers(routers) => {
                 let mut logs = upstream::recent(routers, app).await?;
