@@ -32,7 +32,7 @@ fn double() -> impl Strategy<Value = f64> {
 
 /// Names of tags that need no mending.
 fn name() -> impl Strategy<Value = String> {
-    "[a-z_][a-z0-9_.-]{0,8}"
+    "[a-z_\\[][!#-<>-\\[\\^-~]{0,8}"
 }
 
 fn metric() -> impl Strategy<Value = Message> {

@@ -51,7 +51,10 @@ fn element(bytes: &[u8]) -> Option<(Element<'_>, &[u8])> {
         }
         let equals = rest.iter().position(|byte| *byte == b'=')?;
         let (name, value) = rest.split_at(equals);
-        if name.iter().any(|byte| matches!(byte, b'"' | b']' | b'[')) {
+        if name
+            .iter()
+            .any(|byte| matches!(byte, b'"' | b']') || byte.is_ascii_whitespace())
+        {
             return None;
         }
         let (value, tail) = quoted(value.strip_prefix(b"=\"")?)?;

@@ -151,6 +151,11 @@ fn what_is_missing_or_wrong_costs_itself_only() {
             "<14>1 - h a [/1] - [x y=\"z",
             ("a", "1", "[x y=\"z", false, "hostname=h"),
         ),
+        // A text in brackets.
+        (
+            "<14>1 - h a [/1] - [no such data=\"z\"] t",
+            ("a", "1", "[no such data=\"z\"] t", false, "hostname=h"),
+        ),
         // A time that is none, and no app.
         (
             "<14>1 2017-07-14T02:45:22+14:0B h - [/1] - - t",
