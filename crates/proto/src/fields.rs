@@ -2,7 +2,7 @@
 //! iteration: [`peek`](crate::peek::peek) and [`peek_v1`](crate::peek_v1::peek_v1) are
 //! where bytes are refused.
 
-use crate::reader::{ENVELOPE_DEPTH, Reader};
+use crate::reader::{ENVELOPE_DEPTH, LEN, Reader};
 
 /// One field, its value unread.
 #[derive(Clone, Copy)]
@@ -59,7 +59,12 @@ pub fn fields(message: &[u8]) -> impl Iterator<Item = Field<'_>> {
         let start = message.len() - reader.rest.len();
         let key = reader.varint().ok()?;
         let value = reader;
-        reader.skip(key, ENVELOPE_DEPTH).ok()?;
+        // Most fields are strings, bytes or messages below number 16.
+        if key & 7 == LEN && (8..0x80).contains(&key) {
+            reader.bytes().ok()?;
+        } else {
+            reader.skip(key, ENVELOPE_DEPTH).ok()?;
+        }
         Some(Field {
             key,
             start,
