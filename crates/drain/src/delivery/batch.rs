@@ -75,6 +75,9 @@ pub(super) struct Batch {
     chunks: VecDeque<Chunk>,
     envelopes: u32,
     filtered: u32,
+    /// Envelopes that were through before the first message, and those of them that the
+    /// filter left out.
+    before: (u32, u32),
     /// The messages.
     out: Vec<u8>,
     /// The same once requests share them.
@@ -100,9 +103,9 @@ impl Batch {
         self.done == self.marks.len()
     }
 
-    /// Bytes of all messages, through or not.
+    /// Bytes of the messages that are not through.
     pub(super) fn len(&self) -> usize {
-        self.marks.last().map_or(0, |mark| mark.end)
+        self.end_of(self.marks.len()) - self.end_of(self.done)
     }
 
     /// When the first chunk was taken.
@@ -117,6 +120,9 @@ impl Batch {
 
     /// Takes a chunk and makes its messages.
     pub(super) fn add(&mut self, chunk: Chunk, form: &Form, now: Instant) -> Added {
+        if self.done > 0 {
+            self.rewind(now);
+        }
         self.since.get_or_insert(now);
         // Header and quotes make a message somewhat longer than its envelope.
         self.out
@@ -136,8 +142,8 @@ impl Batch {
         added.newest = peek(last).map_or(0, |seen| seen.timestamp);
         self.chunks.push_back(chunk);
         if self.is_empty() {
-            added.through.envelopes = self.envelopes;
-            added.through.filtered = self.filtered;
+            added.through.envelopes = self.envelopes - self.before.0;
+            added.through.filtered = self.filtered - self.before.1;
             self.clear();
         }
         added
@@ -195,7 +201,7 @@ impl Batch {
             return (self.envelopes, self.filtered);
         }
         match messages {
-            0 => (0, 0),
+            0 => self.before,
             some => {
                 let mark = self.marks[some - 1];
                 (mark.envelope + u32::from(mark.last), mark.filtered)
@@ -319,6 +325,7 @@ impl Batch {
         self.chunks.clear();
         self.envelopes = 0;
         self.filtered = 0;
+        self.before = (0, 0);
         self.out.clear();
         self.shared = Bytes::new();
         self.marks.clear();
@@ -326,6 +333,34 @@ impl Batch {
         self.early = 0;
         self.lost_until = 0;
         self.since = None;
+    }
+
+    /// Forgets what is through, so that more can be added after what is not.
+    fn rewind(&mut self, now: Instant) {
+        let (start, through) = (self.end_of(self.done), self.through(self.done));
+        if !self.shared.is_empty() {
+            self.out = self.shared[start..].to_vec();
+            self.shared = Bytes::new();
+        } else {
+            self.out.drain(..start);
+        }
+        self.marks.drain(..self.done);
+        let mut gone = 0;
+        while let Some(first) = self.chunks.front()
+            && gone + first.envelopes <= through.0
+        {
+            gone += first.envelopes;
+            self.chunks.pop_front();
+        }
+        for mark in &mut self.marks {
+            mark.end -= start;
+            mark.envelope -= gone;
+        }
+        self.done = 0;
+        self.before = (through.0 - gone, through.1);
+        self.envelopes -= gone;
+        self.lost_until = self.lost_until.saturating_sub(gone);
+        self.since = Some(now);
     }
 
     /// Gives large buffers back.

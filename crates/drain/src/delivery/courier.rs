@@ -165,10 +165,12 @@ impl Courier {
     /// Takes from the queue until the batch has so many bytes or the queue has no more.
     pub(super) fn fill(&mut self, bytes: usize, now: Instant) {
         while self.batch.len() < bytes {
-            let Some(Taken { chunk, .. }) = self.queue.try_take() else {
+            let Some(Taken { loss, chunk }) = self.queue.try_take() else {
                 break;
             };
-            // Losses are told from the queue's balance.
+            if loss.is_some() {
+                self.tell.lost();
+            }
             let Some(chunk) = chunk else { continue };
             let added = self.batch.add(chunk, &self.form, now);
             self.shared.newest.store(added.newest, Relaxed);

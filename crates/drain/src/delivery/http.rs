@@ -59,14 +59,13 @@ pub(super) async fn session(courier: &mut Courier) -> Result<(), Failure> {
     loop {
         let now = Instant::now();
         courier.tell_what_is_due(now);
-        if courier.batch.is_empty() {
-            if now >= old {
-                return Ok(());
-            }
-            match batching {
-                true => gather(courier, session.full).await,
-                false => courier.fill(TAKE, now),
-            }
+        if courier.batch.is_empty() && now >= old {
+            return Ok(());
+        }
+        if batching {
+            gather(courier, session.full).await;
+        } else if courier.batch.is_empty() {
+            courier.fill(TAKE, now);
         }
         if courier.batch.is_empty() {
             let end = old.min(used + idle);
@@ -101,17 +100,23 @@ async fn connect(courier: &Courier) -> Result<Lane, Failure> {
 /// Takes from the queue until a body is full or its time is over.
 async fn gather(courier: &mut Courier, full: usize) {
     let interval = courier.with.settings.batch_interval;
-    courier.fill(full, Instant::now());
-    while let Some(since) = courier.batch.since() {
-        let end = since + interval;
-        if courier.batch.len() >= full || Instant::now() >= end || courier.is_ending() {
+    loop {
+        let now = Instant::now();
+        let end = courier.batch.since().map(|since| since + interval);
+        if courier.batch.len() >= full || end.is_some_and(|end| now >= end) {
+            return;
+        }
+        courier.fill(full, now);
+        let Some(end) = courier.batch.since().map(|since| since + interval) else {
+            return;
+        };
+        if courier.batch.len() >= full || courier.is_ending() {
             return;
         }
         tokio::select! {
             () = courier.until_filled(GATHERED) => {}
-            () = sleep_until(end) => {}
+            () = sleep_until(end) => courier.fill(full, now),
         }
-        courier.fill(full, Instant::now());
     }
 }
 

@@ -44,6 +44,8 @@ pub(super) struct Tell {
     due: Option<Instant>,
     /// What failed last, and how often something did since the last notice.
     failure: Option<Box<(Failure, u64)>>,
+    /// The queue dropped something since losses were last looked for.
+    lost: bool,
     /// Losses that were told.
     told: ByCause,
 }
@@ -55,9 +57,15 @@ impl Tell {
         self.failure = Some(Box::new((failure.clone(), times + 1)));
     }
 
+    /// The queue dropped something.
+    pub(super) fn lost(&mut self) {
+        self.lost = true;
+    }
+
     /// When to look again, if there is something to tell.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.failure.is_some().then_some(self.due).flatten()
+        let news = self.lost || self.failure.is_some();
+        news.then_some(self.due).flatten()
     }
 
     /// Tells what there is to tell, if it is time. Cheap if it is not.
@@ -79,6 +87,7 @@ impl Tell {
         }
         let total: u64 = lost.iter().sum();
         let failure = self.failure.take();
+        self.lost = false;
         self.due = Some(
             now + if total == 0 && failure.is_none() {
                 LOOK

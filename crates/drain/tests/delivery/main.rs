@@ -1,0 +1,12 @@
+//! Drains against receivers that do what receivers do: read, stop reading, close, refuse, lie.
+#![allow(clippy::unwrap_used)] // a failed unwrap in a test is a failed test
+
+mod endings;
+mod https;
+mod https_batch;
+mod receiver;
+mod rig;
+mod tcp;
+mod tls;
+mod udp;
+mod web;
