@@ -237,6 +237,8 @@ fn role_config(role: Role, settings: &Settings) -> RoleConfig {
             rlp: settings.rlp.clone(),
             gateway,
             traffic_controller,
+            delivery: settings.delivery.clone(),
+            data_dir: settings.data_dir.clone(),
         })),
     }
 }

@@ -9,6 +9,7 @@ pub mod context;
 mod conversion;
 mod datagram_door;
 mod doors;
+pub mod drains;
 pub mod dropsonde;
 pub mod forwarder_agent;
 pub mod front;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration}
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::auth::LocalToken;
+use crate::{auth::LocalToken, drains::DrainConfig};
 
 /// PEM files of one side of a mutual-TLS connection. Re-read when they change.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
@@ -92,6 +92,8 @@ pub struct Live {
     pub tokens: Vec<LocalToken>,
     /// Default tags of the agent (`agent.tags`).
     pub tags: BTreeMap<String, String>,
+    /// Drains that the configuration names (`drains`).
+    pub drains: Vec<DrainConfig>,
 }
 
 /// An HTTPS door for `/metrics` that asks for a client certificate.

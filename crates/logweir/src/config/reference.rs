@@ -21,8 +21,8 @@ Durations are written `250ms`, `15s`, `14m`, `1h30m`. In a variable, a list is \
 `one,two`, a map is `name:value,name:value`, and a list of tables is TOML on one line. \
 Addresses are `IP:PORT`; port 0 takes a free one.
 
-The file is read again on SIGHUP and when it changes. `log_level`, `agent.tags` and \
-`auth.tokens` apply at once; other changes are reported as needing a restart. A file \
+The file is read again on SIGHUP and when it changes. `log_level`, `agent.tags`, \
+`auth.tokens` and `drains` apply at once; other changes are reported as needing a restart. A file \
 that is refused is reported, and what is in force stays.
 ";
 

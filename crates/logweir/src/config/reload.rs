@@ -18,13 +18,14 @@ use super::{
 use crate::logging::{self, Level};
 
 /// Keys, and tables of keys, that change without a restart.
-const LIVE: [&str; 3] = ["log_level", "agent.tags", "auth.tokens"];
+const LIVE: [&str; 4] = ["log_level", "agent.tags", "auth.tokens", "drains"];
 
 /// What of the settings a running role takes up.
 pub(crate) fn live(settings: &Settings) -> Live {
     Live {
         tokens: settings.auth.tokens.clone(),
         tags: settings.agent.tags.clone(),
+        drains: settings.drains.clone(),
     }
 }
 
@@ -95,6 +96,7 @@ impl Reloader {
         self.settings.log_level = loaded.settings.log_level;
         self.settings.agent.tags = loaded.settings.agent.tags;
         self.settings.auth.tokens = loaded.settings.auth.tokens;
+        self.settings.drains = loaded.settings.drains;
         match now.is_empty() {
             true => tracing::info!("configuration read again, nothing to apply"),
             false => tracing::info!("configuration read again, applied: {}", now.join(", ")),

@@ -6,6 +6,7 @@ use logweir_serve::{
     agent::AgentConfig,
     auth::AuthConfig,
     binding_cache::BindingCacheConfig,
+    drains::{DeliveryConfig, DrainConfig},
     dropsonde::DropsondeConfig,
     forwarder_agent::ForwarderAgentConfig,
     gateway::{GatewayConfig, HttpsFiles},
@@ -61,6 +62,10 @@ pub(crate) struct Settings {
     pub(crate) prom_scraper: PromScraperConfig,
     /// The statsd injector.
     pub(crate) statsd_injector: StatsdInjectorConfig,
+    /// How drains are delivered: those of `logweir run` and of the syslog agent.
+    pub(crate) delivery: DeliveryConfig,
+    /// Drains of `logweir run` and of the syslog agent, beside those that are bound or added.
+    pub(crate) drains: Vec<DrainConfig>,
     /// The UDP doors of the agent, the UDP forwarder and `logweir run`.
     pub(crate) dropsonde: DropsondeConfig,
     /// The statsd door of the statsd injector and `logweir run`.
@@ -115,6 +120,8 @@ impl Default for Settings {
             forwarder_agent: ForwarderAgentConfig::default(),
             prom_scraper: PromScraperConfig::default(),
             statsd_injector: StatsdInjectorConfig::default(),
+            delivery: DeliveryConfig::default(),
+            drains: Vec::new(),
             dropsonde: DropsondeConfig::default(),
             statsd: StatsdConfig::default(),
             syslog: SyslogConfig::default(),

@@ -1,9 +1,10 @@
 //! Settings of everything in one process.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use crate::{
     agent::AgentConfig,
+    drains::DeliveryConfig,
     gateway::{GatewayConfig, HttpsFiles},
     prom_scraper::PromScraperConfig,
     rlp::RlpConfig,
@@ -49,6 +50,10 @@ pub struct RunConfig {
     pub rlp: RlpConfig,
     /// Event streams and who may read.
     pub gateway: GatewayConfig,
+    /// How drains are delivered.
+    pub delivery: DeliveryConfig,
+    /// Where the drains that people add are kept.
+    pub data_dir: PathBuf,
     /// V1 sessions of the front door.
     pub traffic_controller: TrafficControllerConfig,
 }

@@ -14,6 +14,7 @@ use crate::{
     context::{ServeContext, StartError, Started},
     conversion::CONVERTER,
     doors,
+    drains::{self, Drains, DrainsApi},
     dropsonde::{self, Onward},
     front::{AccessLog, Front, MetricsAccess, Readiness, StatusPages},
     gateway::{self, Gateway},
@@ -127,6 +128,15 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
         &front_metrics,
         context,
     )?;
+    let notices = Box::new(exchange.publisher());
+    let own = &config.delivery;
+    let drains = Drains::new(&exchange, own, &config.router.tls.ca, notices, context)?;
+    let defaults = own.url_defaults();
+    drains::follow_declared(&drains, defaults, context)?;
+    let drains_api = DrainsApi::open(&drains, &authorizer, defaults, &config.data_dir)?;
+    let drain_metrics = Registry::new();
+    drains::collect(&drain_metrics, &drains);
+
     let upstream = gateway::Upstream::Local(readers);
     let gateway = Gateway::new(
         upstream,
@@ -153,11 +163,13 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
             ("rlp", proxy.clone()),
             ("gateway", front_metrics),
             ("traffic-controller", sessions.clone()),
+            ("syslog-agent", drain_metrics),
         ],
         access: MetricsAccess::of_door(config.http, Some(authorizer)),
     };
     let front = Front::new(Some(gateway), Some(pages), AccessLog::Tracing)
-        .with_traffic_controller(controller);
+        .with_traffic_controller(controller)
+        .with_drains(drains_api);
     let settings = Front::http_settings();
     doors::http(
         "http",

@@ -26,7 +26,7 @@ use super::{
     request_id::{REQUEST_ID, request_id},
     status::StatusPages,
 };
-use crate::{gateway::Gateway, traffic_controller::TrafficController};
+use crate::{drains::DrainsApi, gateway::Gateway, traffic_controller::TrafficController};
 
 /// A client that stalls in the middle of a request's header is let go.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -40,6 +40,7 @@ pub struct Front(Arc<Pages>);
 struct Pages {
     gateway: Option<Gateway>,
     traffic_controller: Option<TrafficController>,
+    drains: Option<DrainsApi>,
     status: Option<StatusPages>,
     access_log: AccessLog,
 }
@@ -54,6 +55,7 @@ impl Front {
         Self(Arc::new(Pages {
             gateway,
             traffic_controller: None,
+            drains: None,
             status,
             access_log,
         }))
@@ -63,6 +65,13 @@ impl Front {
     pub fn with_traffic_controller(self, traffic_controller: TrafficController) -> Self {
         let mut pages = Arc::unwrap_or_clone(self.0);
         pages.traffic_controller = Some(traffic_controller);
+        Self(Arc::new(pages))
+    }
+
+    /// The same door with the pages of drains.
+    pub fn with_drains(self, drains: DrainsApi) -> Self {
+        let mut pages = Arc::unwrap_or_clone(self.0);
+        pages.drains = Some(drains);
         Self(Arc::new(pages))
     }
 
@@ -110,6 +119,11 @@ impl Front {
         }
         if let (Some(gateway), "/v2/read") = (&self.0.gateway, path) {
             return gateway.read(&request.into_parts().0).await;
+        }
+        if let Some(drains) = &self.0.drains
+            && DrainsApi::is(path)
+        {
+            return drains.answer(request).await;
         }
         let request = match &self.0.traffic_controller {
             Some(traffic_controller) => match traffic_controller.answer(request).await {

@@ -1,0 +1,261 @@
+//! Drains over an exchange: which run, applied by difference, and what each is doing.
+//!
+//! | to do this | look at |
+//! |---|---|
+//! | change which drains run | [`Drains::set`] |
+//! | name drains in the configuration | [`DrainConfig`], `declared` |
+//! | add and remove them while the process runs | `api`, `store` |
+//! | try one out | `trial` |
+
+mod api;
+mod config;
+mod declared;
+mod definition;
+mod figures;
+mod refusals;
+mod store;
+mod trial;
+mod view;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::BytesMut;
+use logweir_drain::{
+    Drain,
+    block_list::BlockList,
+    delivery::{self, Delivery, DrainHandle, DrainStatus, Reporter},
+    plan,
+};
+use logweir_net::{
+    resolve::Resolver,
+    tls::{Alpn, ClientTls, TlsError, Verify},
+};
+use logweir_proto::frames::push_frame;
+use logweir_route::{Exchange, SubscribeRequest};
+
+pub use api::DrainsApi;
+pub use config::{DeliveryConfig, DrainConfig};
+pub(crate) use declared::follow as follow_declared;
+pub use definition::{Definition, DefinitionError};
+pub(crate) use figures::collect;
+pub(crate) use refusals::Refusals;
+
+use crate::{
+    context::{ServeContext, StartError},
+    grpc::Sink,
+};
+
+/// Who asks for a drain. Where two ask for the same, the first of these counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// The configuration.
+    Declared,
+    /// Somebody over the API.
+    Added,
+    /// A binding of an app.
+    Bound,
+    /// The list of drains of all apps.
+    Aggregate,
+}
+
+impl Origin {
+    /// A word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Declared => "declared",
+            Self::Added => "added",
+            Self::Bound => "bound",
+            Self::Aggregate => "aggregate",
+        }
+    }
+}
+
+/// One running drain at a moment.
+pub struct Listed {
+    /// Who asked for it.
+    pub origin: Origin,
+    /// The drain.
+    pub drain: Arc<Drain>,
+    /// What it is doing.
+    pub status: DrainStatus,
+}
+
+/// The drains that run over one exchange.
+pub struct Drains {
+    exchange: Arc<Exchange>,
+    delivery: Arc<Delivery>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    wanted: BTreeMap<Origin, Vec<Arc<Drain>>>,
+    running: HashMap<String, (Origin, DrainHandle)>,
+}
+
+impl Drains {
+    /// None yet. What apps are told goes into `notices`.
+    ///
+    /// # Errors
+    /// Authorities that cannot be loaded, or a range of addresses that is none.
+    pub(crate) fn new(
+        exchange: &Arc<Exchange>,
+        config: &DeliveryConfig,
+        platform_ca: &Path,
+        notices: Box<dyn Sink>,
+        context: &ServeContext,
+    ) -> Result<Arc<Self>, StartError> {
+        let delivery = delivery(config, platform_ca, reporter(notices), context)?;
+        Ok(Arc::new(Self {
+            exchange: Arc::clone(exchange),
+            delivery: Arc::new(delivery),
+            inner: Mutex::default(),
+        }))
+    }
+
+    /// These are all that `origin` asks for from now on. Drains that stay notice nothing;
+    /// those that go write out what waits for them.
+    pub fn set(&self, origin: Origin, drains: Vec<Arc<Drain>>) {
+        let mut inner = self.lock();
+        inner.wanted.insert(origin, drains);
+        let mut wanted: BTreeMap<String, (Origin, Arc<Drain>)> = BTreeMap::new();
+        for (origin, drains) in &inner.wanted {
+            for drain in drains {
+                let entry = wanted.entry(drain.id.clone());
+                entry.or_insert_with(|| (*origin, Arc::clone(drain)));
+            }
+        }
+        let running = inner.running.values().map(|(_, handle)| handle.drain());
+        let change = plan::change(running, wanted.values().map(|(_, drain)| drain));
+        for id in &change.stop {
+            if let Some((_, old)) = inner.running.remove(id) {
+                old.stop();
+            }
+        }
+        for drain in change.start {
+            tracing::debug!(drain = %drain.id, url = drain.url.anonymous(), "a drain begins");
+            let request = SubscribeRequest {
+                selectors: drain.filter().selectors(drain.scope.app()),
+                ..SubscribeRequest::default()
+            };
+            let queue = self.exchange.subscribe(request);
+            let id = drain.id.clone();
+            let handle = delivery::start(drain, queue, &self.delivery);
+            inner.running.insert(id, (origin, handle));
+        }
+        for (id, (origin, _)) in wanted {
+            if let Some(running) = inner.running.get_mut(&id) {
+                running.0 = origin;
+            }
+        }
+    }
+
+    /// What `origin` asks for.
+    pub fn wanted(&self, origin: Origin) -> Vec<Arc<Drain>> {
+        let inner = self.lock();
+        inner.wanted.get(&origin).cloned().unwrap_or_default()
+    }
+
+    /// Every drain, by source and then by URL.
+    pub fn list(&self) -> Vec<Listed> {
+        let inner = self.lock();
+        let mut all: Vec<Listed> = inner.running.values().map(listed).collect();
+        drop(inner);
+        all.sort_by(|a, b| {
+            let key = |one: &Listed| {
+                (
+                    one.drain.scope.app().map(str::to_owned),
+                    one.drain.id.clone(),
+                )
+            };
+            key(a).cmp(&key(b))
+        });
+        all
+    }
+
+    /// The drain of this id.
+    pub fn find(&self, id: &str) -> Option<Listed> {
+        self.lock().running.get(id).map(listed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn listed((origin, handle): &(Origin, DrainHandle)) -> Listed {
+    Listed {
+        origin: *origin,
+        drain: Arc::clone(handle.drain()),
+        status: handle.status(),
+    }
+}
+
+/// Gives each notice to the sink as a batch of its own.
+fn reporter(notices: Box<dyn Sink>) -> Reporter {
+    let notices = Mutex::new(notices);
+    Reporter::new(move |envelope| {
+        let mut frame = BytesMut::with_capacity(envelope.len() + 8);
+        push_frame(&mut frame, &envelope);
+        let mut notices = notices.lock().unwrap_or_else(PoisonError::into_inner);
+        notices.accept(frame.freeze());
+    })
+}
+
+fn delivery(
+    config: &DeliveryConfig,
+    platform_ca: &Path,
+    reporter: Reporter,
+    context: &ServeContext,
+) -> Result<Delivery, StartError> {
+    let block_list = BlockList::parse(config.blocked_ranges.iter().map(String::as_str))
+        .map_err(|error| StartError::Setting(format!("delivery.blocked_ranges: {error}")))?;
+    let load = |suites: &[String]| {
+        let tls = receivers_tls(config, platform_ca, suites);
+        tls.map_err(|source| StartError::Tls {
+            part: "drains",
+            source: Box::new(source),
+        })
+    };
+    let tls = load(&config.cipher_suites)?;
+    let internal_tls = load(&[])?;
+    context.watch_tls(Vec::new(), vec![tls.clone(), internal_tls.clone()]);
+    Ok(Delivery {
+        tls,
+        internal_tls,
+        block_list,
+        resolver: Resolver::new(),
+        settings: config.settings(),
+        reporter,
+        shutdown: context.shutdown.clone(),
+    })
+}
+
+/// Who vouches for receivers. A machine without authorities of the system still starts: there
+/// may be no drain that needs them.
+fn receivers_tls(
+    config: &DeliveryConfig,
+    platform_ca: &Path,
+    suites: &[String],
+) -> Result<ClientTls, TlsError> {
+    let own = Some(config.trusted_ca.as_path()).filter(|path| !path.as_os_str().is_empty());
+    let verify = match config.skip_cert_verify {
+        true => Verify::None,
+        false => Verify::SystemRoots,
+    };
+    match ClientTls::load(own, None, verify, suites, Alpn::Http1) {
+        Err(TlsError::NoSystemRoots) => {
+            tracing::warn!(
+                "this machine has no list of authorities: receivers of drains are checked by \
+                 delivery.trusted_ca and their own authorities alone; install ca-certificates"
+            );
+            let ca = own.unwrap_or(platform_ca);
+            ClientTls::load(Some(ca), None, Verify::Ca, suites, Alpn::Http1)
+        }
+        loaded => loaded,
+    }
+}
