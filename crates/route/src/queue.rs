@@ -32,6 +32,12 @@ pub const CHUNK_ENVELOPES: u32 = 100;
 /// Runs of frames from this size on are shared by reference; smaller ones are
 /// copied into the tail, so that they travel together and pin no large buffer.
 const SHARE_FROM: usize = 8 << 10;
+/// A reader that has more than this to read gets copies from then on. A shared run
+/// keeps the whole read buffer that it lies in, which may be many times its size: a
+/// reader that keeps up gives it back at once, one that stands still would hold a
+/// multiple of its bounds.
+const SHARE_UNTIL: usize = 1 << 20;
+
 /// Bounds of a queue.
 #[derive(Clone, Copy, Debug)]
 pub struct QueueLimits {
@@ -127,17 +133,29 @@ impl ChunkQueue {
         if spans.iter().any(|span| span.bytes() > self.limits.frame) {
             return self.push_each(batch, spans.iter().copied());
         }
+        let large = match (spans.first(), spans.last()) {
+            (Some(first), Some(last)) => (last.end - first.start) as usize >= SHARE_FROM,
+            _ => false,
+        };
+        // Copied before the lock is taken: others wait for it.
+        let copies: Vec<Chunk> = if large && self.load() > SHARE_UNTIL {
+            let copy = |piece| chunk_of(batch, piece).copied();
+            pieces(spans).map(copy).collect()
+        } else {
+            Vec::new()
+        };
         let mut inner = self.lock();
         if let Some(gone) = inner.refuse(batch, spans.iter().copied()) {
             return gone;
         }
-        let (Some(first), Some(last)) = (spans.first(), spans.last()) else {
-            return inner.nothing_dropped();
-        };
         let before = inner.stats.queued_bytes;
-        if (last.end - first.start) as usize >= SHARE_FROM {
+        if !copies.is_empty() {
+            for copy in copies {
+                inner.sealed_by(copy);
+            }
+        } else if large {
             for piece in pieces(spans) {
-                inner.share(chunk_of(batch, piece));
+                inner.sealed_by(chunk_of(batch, piece));
             }
         } else {
             for span in spans {
@@ -246,6 +264,7 @@ impl ChunkQueue {
         before: u64,
         mut dropped: Dropped,
     ) -> Dropped {
+        let known = dropped.runs.len();
         let limit = self.budget.limit(self.limits.bytes) as u64;
         while inner.stats.queued_bytes > limit || inner.stats.queued > self.limits.envelopes {
             // The newest chunk stays even if it alone is over the bounds: a queue
@@ -256,19 +275,43 @@ impl ChunkQueue {
             let Some(oldest) = inner.pop_oldest() else {
                 break;
             };
-            dropped
-                .runs
-                .append(&mut inner.drop_run(Cause::QueueFull, oldest).runs);
+            let cause = Cause::QueueFull;
+            inner.stats.dropped[cause.index()] += u64::from(oldest.envelopes);
+            dropped.runs.push((cause, oldest.frames));
         }
         self.note_load(before, inner.stats.queued_bytes);
         let gathered = inner.stats.queued > 0 && inner.stats.queued_bytes >= inner.wake_from;
         let has_news = gathered || inner.loss.is_some();
         let reader = if has_news { inner.reader.take() } else { None };
+        let overflow = &dropped.runs[known..];
+        inner.tallying += usize::from(!overflow.is_empty());
         drop(inner);
         if let Some(reader) = reader {
             reader.wake();
         }
+        if !overflow.is_empty() {
+            self.tally(overflow);
+        }
         dropped
+    }
+
+    /// Finds out what was lost, which takes a walk through all of it, while others get
+    /// the lock.
+    fn tally(&self, overflow: &[(Cause, Bytes)]) {
+        let mut lost = Loss::default();
+        for (cause, run) in overflow {
+            lost.record_frames(self.generation, *cause, run);
+        }
+        let mut inner = self.lock();
+        inner.tallying -= 1;
+        if inner.state != State::Closed {
+            inner.loss.get_or_insert_default().add(&lost);
+        }
+        let reader = inner.reader.take();
+        drop(inner);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
     }
 
     fn note_load(&self, before: u64, after: u64) {
@@ -303,7 +346,7 @@ impl ChunkQueue {
         {
             return Poll::Ready(Some(taken));
         }
-        if !open {
+        if !open && inner.tallying == 0 {
             return Poll::Ready(None);
         }
         inner.wait(context, terms.at_least);

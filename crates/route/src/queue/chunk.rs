@@ -35,6 +35,16 @@ pub struct Chunk {
     pub deprecated_tags: bool,
 }
 
+impl Chunk {
+    /// The same in memory of its own.
+    pub(super) fn copied(self) -> Self {
+        Self {
+            frames: Bytes::copy_from_slice(&self.frames),
+            ..self
+        }
+    }
+}
+
 /// The run of frames that `spans`, neighbours in the batch, make up.
 pub(super) fn chunk_of(batch: &Bytes, spans: &[Span]) -> Chunk {
     let (start, end) = match spans {

@@ -16,12 +16,6 @@ use crate::{
     ledger::{Cause, Loss, QueueStats},
 };
 
-/// A reader that has more than this to read gets copies from then on. A shared run
-/// keeps the whole read buffer that it lies in, which may be many times its size: a
-/// reader that keeps up gives it back at once, one that stands still would hold a
-/// multiple of its bounds.
-const SHARE_UNTIL: u64 = 1 << 20;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Open,
@@ -41,6 +35,8 @@ pub(super) struct Inner {
     pub(super) tail_hint: usize,
     pub(super) stats: QueueStats,
     pub(super) loss: Option<Box<Loss>>,
+    /// Pushes that have dropped something and are not yet through with counting what.
+    pub(super) tallying: usize,
     pub(super) reader: Option<Waker>,
     /// The reader is woken once this many bytes wait.
     pub(super) wake_from: u64,
@@ -58,6 +54,7 @@ impl Inner {
             tail_hint: 0,
             stats: QueueStats::default(),
             loss: None,
+            tallying: 0,
             reader: None,
             wake_from: 0,
             state: State::Open,
@@ -123,14 +120,6 @@ impl Inner {
         self.tail_envelopes += envelopes;
         self.tail_deprecated_tags |= deprecated_tags;
         self.count_in(run.len(), envelopes);
-    }
-
-    /// Adds a piece of somebody's read buffer.
-    pub(super) fn share(&mut self, mut chunk: Chunk) {
-        if self.stats.queued_bytes > SHARE_UNTIL {
-            chunk.frames = Bytes::copy_from_slice(&chunk.frames);
-        }
-        self.sealed_by(chunk);
     }
 
     pub(super) fn sealed_by(&mut self, chunk: Chunk) {

@@ -413,3 +413,50 @@ impl std::task::Wake for Woken {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
+
+/// What overflows is found out about without the lock: a reader that drains the queue
+/// meanwhile, after its end, must still be told of it.
+#[test]
+fn a_reader_hears_of_every_overflow_before_the_end() {
+    for _ in 0..20 {
+        let queue = Arc::new(ChunkQueue::alone(QueueLimits {
+            bytes: 64 << 10,
+            envelopes: 200,
+            frame: 1 << 20,
+        }));
+        let (batch, spans) = batch(0, 100, 100);
+        let told = std::thread::scope(|threads| {
+            let pushers: Vec<_> = (0..3)
+                .map(|_| {
+                    threads.spawn(|| {
+                        for _ in 0..200 {
+                            let _counted = queue.push_all(&batch, &spans);
+                        }
+                    })
+                })
+                .collect();
+            let reader = threads.spawn(|| {
+                let mut told = 0;
+                let mut context = Context::from_waker(Waker::noop());
+                loop {
+                    match queue.poll_take(&mut context, Terms::ANY) {
+                        Poll::Ready(Some(taken)) => {
+                            let loss = taken.loss.unwrap_or_default();
+                            told += loss.by_cause[Cause::QueueFull.index()];
+                        }
+                        Poll::Ready(None) => return told,
+                        Poll::Pending => std::thread::yield_now(),
+                    }
+                }
+            });
+            while !pushers.iter().any(|pusher| pusher.is_finished()) {
+                std::thread::yield_now();
+            }
+            queue.end();
+            reader.join().unwrap()
+        });
+        let stats = queue.stats();
+        assert!(stats.balanced(), "{stats:?}");
+        assert_eq!(stats.dropped[Cause::QueueFull.index()], told);
+    }
+}
