@@ -37,10 +37,12 @@ pub enum Rule {
     LongSourceTypeCut,
     /// A log of an unknown type has the priority of OUT.
     UnknownLogTypeIsOut,
+    /// Requests carry our name, not that of the peers' HTTP client.
+    NamesItself,
 }
 
 impl Rule {
-    const ALL: [Rule; 14] = [
+    const ALL: [Rule; 15] = [
         Rule::IdleCounterKeepsItsTotal,
         Rule::InstancesCountApart,
         Rule::OncePerStream,
@@ -55,6 +57,7 @@ impl Rule {
         Rule::SyslogFieldsSanitised,
         Rule::LongSourceTypeCut,
         Rule::UnknownLogTypeIsOut,
+        Rule::NamesItself,
     ];
 
     /// The name in `exceptions.toml`.
@@ -74,6 +77,7 @@ impl Rule {
             Rule::SyslogFieldsSanitised => "syslog-fields-sanitised",
             Rule::LongSourceTypeCut => "long-source-type-cut",
             Rule::UnknownLogTypeIsOut => "unknown-log-type-is-out",
+            Rule::NamesItself => "names-itself",
         }
     }
 }

@@ -12,6 +12,8 @@ mod gateway_selectors;
 mod gateway_sse;
 mod rlp_tags;
 mod selectors;
+mod syslog_https;
+mod syslog_https_batch;
 mod syslog_rfc5424;
 mod udp_agent_v1;
 mod udp_forwarder;
@@ -67,6 +69,14 @@ pub const FORMATS: &[Format] = &[
     Format {
         name: "selectors",
         judge: selectors::judge,
+    },
+    Format {
+        name: "syslog_https",
+        judge: syslog_https::judge,
+    },
+    Format {
+        name: "syslog_https_batch",
+        judge: syslog_https_batch::judge,
     },
     Format {
         name: "syslog_rfc5424",

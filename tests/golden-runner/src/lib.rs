@@ -8,6 +8,7 @@ pub mod exceptions;
 mod exchange;
 pub mod formats;
 mod gateway;
+mod https_drain;
 mod report;
 mod v1;
 mod verdict;
