@@ -88,13 +88,13 @@ pub fn apps(bindings: &[Binding], rules: &Rules) -> Plan {
             }
         }
     }
-    let mut urls = Urls::new(rules.defaults);
+    let mut read = Read::new(rules.defaults);
     for (app, wanted) in wanted {
         let scope = Scope::App {
             id: app.to_owned(),
             hostname: hostnames.get(app).copied().unwrap_or_default().to_owned(),
         };
-        plan.add(&scope, wanted, Some(rules.per_app), &mut urls);
+        plan.add(&scope, wanted, Some(rules.per_app), &mut read);
     }
     plan.finish()
 }
@@ -116,7 +116,7 @@ pub fn aggregate(bindings: &[Binding], rules: &Rules) -> Plan {
         &Scope::Aggregate,
         wanted,
         None,
-        &mut Urls::new(rules.defaults),
+        &mut Read::new(rules.defaults),
     );
     plan.finish()
 }
@@ -150,24 +150,31 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// The URLs that were read: the same one is bound to many apps.
-struct Urls<'a> {
+/// What was read before: the same URL and credentials are bound to many apps.
+struct Read<'a> {
     defaults: UrlDefaults,
-    read: HashMap<&'a str, Result<DrainUrl, UrlError>>,
+    urls: HashMap<&'a str, Result<DrainUrl, UrlError>>,
+    pems: HashMap<&'a Pem, Arc<Pem>>,
 }
 
-impl<'a> Urls<'a> {
+impl<'a> Read<'a> {
     fn new(defaults: UrlDefaults) -> Self {
         Self {
             defaults,
-            read: HashMap::new(),
+            urls: HashMap::new(),
+            pems: HashMap::new(),
         }
     }
 
-    fn read(&mut self, url: &'a Secret) -> Result<DrainUrl, UrlError> {
+    fn pem(&mut self, pem: &'a Pem) -> Arc<Pem> {
+        let shared = self.pems.entry(pem);
+        Arc::clone(shared.or_insert_with(|| Arc::new(pem.clone())))
+    }
+
+    fn url(&mut self, url: &'a Secret) -> Result<DrainUrl, UrlError> {
         let defaults = self.defaults;
         let text = url.reveal();
-        let entry = self.read.entry(text);
+        let entry = self.urls.entry(text);
         entry
             .or_insert_with(|| DrainUrl::parse(text, &defaults))
             .clone()
@@ -180,12 +187,12 @@ impl Plan {
         scope: &Scope,
         wanted: BTreeSet<Wanted<'a>>,
         limit: Option<usize>,
-        urls: &mut Urls<'a>,
+        read: &mut Read<'a>,
     ) {
         let mut kept: HashMap<&str, usize> = HashMap::new();
         let mut count = 0;
         for wanted in wanted {
-            let made = urls.read(wanted.url).and_then(|url| {
+            let made = read.url(wanted.url).and_then(|url| {
                 let headers = wanted.headers(&url)?;
                 Ok((url, headers))
             });
@@ -203,7 +210,7 @@ impl Plan {
             }
             count += 1;
             let mut drain = Drain::new(scope.clone(), url);
-            drain.pem = Arc::new(wanted.pem.clone());
+            drain.pem = read.pem(wanted.pem);
             drain.headers = headers;
             let same = kept.entry(wanted.url.reveal()).or_default();
             *same += 1;
