@@ -12,7 +12,7 @@ pub(crate) fn run(running: &Started, data: &Path, https: bool) {
     console::out(&format!("logweir run, data in {}\n", data.display()));
     for (name, address) in running.doors() {
         console::out(&format!(
-            "  {name:<9} {address:<22} {}",
+            "  {name:<10} {address:<22} {}",
             carries(name, https)
         ));
     }
@@ -24,7 +24,7 @@ pub(crate) fn run(running: &Started, data: &Path, https: bool) {
 pub(crate) fn role(role: Role, running: &Started) {
     console::out(&format!("logweir {}\n", role.name()));
     for (name, address) in running.doors() {
-        console::out(&format!("  {name:<9} {address}"));
+        console::out(&format!("  {name:<10} {address}"));
     }
     ready();
 }

@@ -18,6 +18,27 @@ pub fn log(source: &str, payload: impl AsRef<[u8]>) -> v2::Envelope {
     }
 }
 
+/// A request for everything of every source, with preferred tags.
+pub fn everything() -> v2::EgressBatchRequest {
+    use v2::selector::Message;
+    let kinds = [
+        Message::Log(v2::LogSelector::default()),
+        Message::Counter(v2::CounterSelector::default()),
+        Message::Gauge(v2::GaugeSelector::default()),
+        Message::Timer(v2::TimerSelector::default()),
+        Message::Event(v2::EventSelector::default()),
+    ];
+    let selector = |message| v2::Selector {
+        message: Some(message),
+        ..v2::Selector::default()
+    };
+    v2::EgressBatchRequest {
+        selectors: kinds.into_iter().map(selector).collect(),
+        use_preferred_tags: true,
+        ..v2::EgressBatchRequest::default()
+    }
+}
+
 /// The payload of a log as text; empty for anything else.
 pub fn payload(envelope: &v2::Envelope) -> String {
     match &envelope.message {

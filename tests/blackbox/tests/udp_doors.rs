@@ -3,6 +3,7 @@
 
 use logweir_blackbox::{
     datagrams::sender,
+    envelopes::everything,
     events,
     http::sum,
     patience::{eventually, within},
@@ -14,27 +15,6 @@ use logweir_proto::v2::{self, envelope::Message as Body};
 use nix::sys::signal::Signal;
 use prost::Message;
 use tempfile::TempDir;
-
-/// Everything of every source, with preferred tags.
-fn everything() -> v2::EgressBatchRequest {
-    use v2::selector::Message;
-    let kinds = [
-        Message::Log(v2::LogSelector::default()),
-        Message::Counter(v2::CounterSelector::default()),
-        Message::Gauge(v2::GaugeSelector::default()),
-        Message::Timer(v2::TimerSelector::default()),
-        Message::Event(v2::EventSelector::default()),
-    ];
-    let selector = |message| v2::Selector {
-        message: Some(message),
-        ..v2::Selector::default()
-    };
-    v2::EgressBatchRequest {
-        selectors: kinds.into_iter().map(selector).collect(),
-        use_preferred_tags: true,
-        ..v2::EgressBatchRequest::default()
-    }
-}
 
 /// Emits one event of each type to `door` and gives the V2 envelopes that come of them,
 /// in that order.

@@ -92,3 +92,80 @@ pub(crate) fn started(doors: &Doors<'_>) -> Vec<String> {
     }
     lines
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEEDED: [&str; 8] = [
+        "CLIENT_KEY_PATH",
+        "CLIENT_CERT_PATH",
+        "CA_CERT_PATH",
+        "LOGGREGATOR_AGENT_ADDR",
+        "DEFAULT_SOURCE_ID",
+        "METRICS_CA_FILE_PATH",
+        "METRICS_CERT_FILE_PATH",
+        "METRICS_KEY_FILE_PATH",
+    ];
+
+    fn loaded(more: &[(&str, &str)]) -> PromScraperConfig {
+        let needed = NEEDED.map(|name| (name, name));
+        let variables = needed.iter().chain(more);
+        let variables = variables.map(|(name, value)| ((*name).into(), (*value).into()));
+        match load(&variables.collect()).expect("loads").config {
+            RoleConfig::PromScraper(config) => *config,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn defaults_are_the_peers() {
+        let config = loaded(&[]);
+        assert_eq!(config.interval, Duration::from_secs(15));
+        assert_eq!(config.config_globs, [""; 0]);
+        assert_eq!(config.source_id, "DEFAULT_SOURCE_ID");
+        assert_eq!(config.tls.cert, std::path::Path::new("CLIENT_CERT_PATH"));
+        assert_eq!(config.target_tls, TargetTls::default());
+        assert!(!config.skip_verification && config.status.is_none());
+    }
+
+    #[test]
+    fn every_variable_is_read() {
+        let config = loaded(&[
+            ("SCRAPE_KEY_PATH", "/key"),
+            ("SCRAPE_CERT_PATH", "/cert"),
+            ("SCRAPE_CA_CERT_PATH", "/ca"),
+            ("CONFIG_GLOBS", "/a/*.yml, /b/*.yml"),
+            ("SCRAPE_INTERVAL", "1m30s"),
+            ("SKIP_SSL_VALIDATION", "true"),
+            ("METRICS_PORT", "14821"),
+            ("DEBUG_METRICS", "1"),
+            ("PPROF_PORT", "6060"),
+        ]);
+        assert_eq!(config.config_globs, ["/a/*.yml", "/b/*.yml"]);
+        assert_eq!(config.interval, Duration::from_secs(90));
+        assert!(config.skip_verification);
+        let paths = [
+            &config.target_tls.key,
+            &config.target_tls.cert,
+            &config.target_tls.ca,
+        ];
+        let paths = paths.map(|path| path.display().to_string());
+        assert_eq!(paths, ["/key", "/cert", "/ca"]);
+        let metrics = config.metrics.expect("a door");
+        assert_eq!(metrics.listen, local(14821));
+        assert_eq!(config.status, Some(local(6060)));
+    }
+
+    #[test]
+    fn what_is_missing_is_named_all_at_once() {
+        let error = load(&BTreeMap::new()).map(drop).expect_err("is refused");
+        let mut names = NEEDED;
+        names.sort_unstable();
+        let names = names.join(", ");
+        assert_eq!(
+            error,
+            format!("missing required environment variables: {names}")
+        );
+    }
+}

@@ -1,6 +1,6 @@
 //! Settings of the prom scraper.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -69,7 +69,7 @@ pub struct TargetTls {
 }
 
 /// A page that is scraped.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq, Hash)]
+#[derive(Clone, Deserialize, Serialize, JsonSchema, PartialEq, Eq, Hash)]
 #[serde(deny_unknown_fields, default)]
 pub struct TargetConfig {
     /// Name or address of the machine.
@@ -134,6 +134,16 @@ impl TargetConfig {
             true => format!("[{}]", self.host),
             false => self.host.clone(),
         }
+    }
+}
+
+/// Without headers and what follows the path: settings end up in logs.
+impl fmt::Debug for TargetConfig {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.debug_struct("TargetConfig")
+            .field("page", &self.shown())
+            .field("source_id", &self.source_id)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,11 +1,8 @@
 //! Targets that files name, one each, as the peer's jobs write them.
 
-use std::{collections::BTreeMap, fmt, fs, path::Path, time::Duration};
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error, Visitor},
-};
+use serde::Deserialize;
 
 use super::config::TargetConfig;
 use crate::settings::duration;
@@ -50,40 +47,35 @@ fn read(path: &Path) -> Result<TargetConfig, String> {
         let text = error.to_string();
         skipped(text.lines().next().unwrap_or_default().to_owned())
     })?;
-    let port = file.port.0.parse().ok().filter(|port| *port > 0);
-    let Some(port) = port else {
+    let port = file.port.as_deref().map(str::parse);
+    let Some(Ok(port @ 1..)) = port else {
         // The peer's words: operators look for them.
         return Err(format!(
             "Prom scraper config at {shown} does not have a valid port - skipping this config file"
         ));
     };
-    let or = |text: Scalar, default: &str| match text.0.is_empty() {
-        true => default.to_owned(),
-        false => text.0,
-    };
-    let target = TargetConfig::default();
-    let texts = |map: Option<BTreeMap<String, Scalar>>| {
+    let texts = |map: Option<Texts>| {
         let map = map.unwrap_or_default().into_iter();
-        map.map(|(name, value)| (name, value.0)).collect()
+        map.map(|(name, value)| (name, value.unwrap_or_default()))
+            .collect()
     };
-    let interval = match file.scrape_interval.0.as_str() {
-        "" => None,
-        text => Some(interval(text).map_err(skipped)?),
-    };
+    let path = |path: Option<String>| path.unwrap_or_default().into();
+    let every = file.scrape_interval.as_deref().map(interval);
+    let target = TargetConfig::default();
     Ok(TargetConfig {
         port,
-        scheme: or(file.scheme, &target.scheme),
-        path: or(file.path, &target.path),
-        source_id: file.source_id.0,
-        instance_id: file.instance_id.0,
-        server_name: file.server_name.0,
+        scheme: file.scheme.unwrap_or(target.scheme),
+        path: file.path.unwrap_or(target.path),
+        source_id: file.source_id.unwrap_or_default(),
+        instance_id: file.instance_id.unwrap_or_default(),
+        server_name: file.server_name.unwrap_or_default(),
         headers: texts(file.headers),
         labels: texts(file.labels),
-        interval,
-        ca: file.ca_path.0.into(),
-        cert: file.client_cert_path.0.into(),
-        key: file.client_key_path.0.into(),
-        ..target
+        interval: every.transpose().map_err(skipped)?,
+        ca: path(file.ca_path),
+        cert: path(file.client_cert_path),
+        key: path(file.client_key_path),
+        host: target.host,
     })
 }
 
@@ -98,71 +90,26 @@ fn interval(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Keys that it does not know are passed over, as the peer does.
+/// Keys that it does not know are passed over, as the peer does. Plain values are text,
+/// whatever they look like.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct TargetFile {
-    port: Scalar,
-    source_id: Scalar,
-    instance_id: Scalar,
-    scheme: Scalar,
-    server_name: Scalar,
-    path: Scalar,
-    headers: Option<BTreeMap<String, Scalar>>,
-    labels: Option<BTreeMap<String, Scalar>>,
-    scrape_interval: Scalar,
-    ca_path: Scalar,
-    client_key_path: Scalar,
-    client_cert_path: Scalar,
+    port: Option<String>,
+    source_id: Option<String>,
+    instance_id: Option<String>,
+    scheme: Option<String>,
+    server_name: Option<String>,
+    path: Option<String>,
+    headers: Option<Texts>,
+    labels: Option<Texts>,
+    scrape_interval: Option<String>,
+    ca_path: Option<String>,
+    client_key_path: Option<String>,
+    client_cert_path: Option<String>,
 }
 
-/// Any plain value as text: `8080`, `"8080"`, `true`, nothing.
-#[derive(Default)]
-struct Scalar(String);
-
-impl<'de> Deserialize<'de> for Scalar {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(ScalarVisitor)
-    }
-}
-
-struct ScalarVisitor;
-
-impl Visitor<'_> for ScalarVisitor {
-    type Value = Scalar;
-
-    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.write_str("a plain value")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Scalar, E> {
-        Ok(Scalar(text.to_owned()))
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Scalar, E> {
-        Ok(Scalar(value.to_string()))
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Scalar, E> {
-        Ok(Scalar(value.to_string()))
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Scalar, E> {
-        Ok(Scalar(value.to_string()))
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Scalar, E> {
-        Ok(Scalar(value.to_string()))
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Scalar, E> {
-        Ok(Scalar::default())
-    }
-
-    fn visit_none<E: Error>(self) -> Result<Scalar, E> {
-        Ok(Scalar::default())
-    }
-}
+type Texts = BTreeMap<String, Option<String>>;
 
 #[cfg(test)]
 mod tests;

@@ -45,7 +45,7 @@ pub(super) struct Intake {
     series: Series,
     outlet: Outlet,
     counts: Arc<Counts>,
-    complaints: Complaints,
+    complaints: [Complaints; REASONS.len()],
 }
 
 impl Intake {
@@ -69,7 +69,7 @@ impl Intake {
             series: Series::new(config.series, config.counter_envelopes),
             outlet,
             counts,
-            complaints: Complaints::default(),
+            complaints: Default::default(),
         }
     }
 
@@ -115,7 +115,7 @@ impl Intake {
         self.counts.rejected[reason].fetch_add(1, Ordering::Relaxed);
         // The peer's words: operators look for them.
         let line = &line[..line.len().min(200)];
-        self.complaints.tell(format_args!(
+        self.complaints[reason].tell(format_args!(
             "Error parsing stat line \"{}\": {error}",
             line.escape_ascii()
         ));

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, pin::pin, time::Duration};
 use logweir_net::transport::Transport;
 use logweir_wire::syslog::framing::Decoder;
 use tokio::{
-    io::AsyncReadExt,
+    io::{AsyncReadExt, AsyncWriteExt},
     time::{Instant, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,9 @@ const QUIET: Duration = Duration::from_millis(20);
 
 /// After a stop, no client is read for longer.
 const DRAIN: Duration = Duration::from_secs(1);
+
+/// How long a goodbye may take.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Far enough for a client that may be quiet.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -63,6 +66,13 @@ impl Connection {
     /// Reads until the client leaves, breaks its framing or is silent for too long. After a
     /// stop what has arrived is read.
     pub(super) async fn read(mut self, stop: &CancellationToken) {
+        self.read_out(stop).await;
+        self.finish();
+        // TLS says goodbye, to those who listen.
+        let _ = timeout(GOODBYE, self.transport.shutdown()).await;
+    }
+
+    async fn read_out(&mut self, stop: &CancellationToken) {
         let mut buffer = vec![0; READ];
         // A token of its own: the shared one's lock would be taken at every wake-up.
         let stop = stop.child_token();
@@ -75,10 +85,10 @@ impl Connection {
             };
             let Ok(read) = read else {
                 tracing::debug!("{}: the client was silent for {:?}", self.from, self.idle);
-                return self.finish();
+                return;
             };
             if self.took(read.map(|length| &buffer[..length])) == Goes::Over {
-                return self.finish();
+                return;
             }
         }
         let until = Instant::now() + DRAIN;
@@ -92,7 +102,6 @@ impl Connection {
                 break;
             }
         }
-        self.finish();
     }
 
     /// Takes what was read, and hands on the messages in it.
@@ -123,7 +132,7 @@ impl Connection {
     }
 
     /// The stream is over: its last line may lack a newline.
-    fn finish(mut self) {
+    fn finish(&mut self) {
         match self.decoder.finish() {
             Some(Ok(message)) => self.intake.take(message),
             Some(Err(error)) => self.intake.counts.broken(self.from, &error),

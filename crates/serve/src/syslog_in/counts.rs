@@ -20,7 +20,7 @@ const REASONS: [&str; 5] = ["empty", "bad_metric", "too_long", "no_length", "tru
 pub(super) struct Counts {
     messages: [AtomicU64; FORMS.len()],
     rejected: [AtomicU64; REASONS.len()],
-    complaints: Complaints,
+    complaints: [Complaints; REASONS.len()],
 }
 
 impl Counts {
@@ -62,19 +62,20 @@ impl Counts {
             ParseError::Empty => self.reject(0),
             ParseError::BadMetric { .. } => {
                 self.reject(1);
-                self.complaints.tell(error);
+                self.complaints[1].tell(error);
             }
         }
     }
 
     /// A stream of messages is not what it should be.
     pub(super) fn broken(&self, from: std::net::SocketAddr, error: &FramingError) {
-        self.reject(match error {
+        let reason = match error {
             FramingError::TooLong { .. } => 2,
             FramingError::NoLength { .. } => 3,
             FramingError::Truncated { .. } => 4,
-        });
-        self.complaints.tell(format_args!("{from}: {error}"));
+        };
+        self.reject(reason);
+        self.complaints[reason].tell(format_args!("{from}: {error}"));
     }
 
     fn reject(&self, reason: usize) {

@@ -160,3 +160,42 @@ fn udp_doors_of_one_address_are_told_apart_from_tcp() {
     let text = "[dropsonde]\nreceive_buffer = 0\ncounters = 0\n";
     assert_eq!(problems(Role::UdpForwarder, text, false).len(), 2);
 }
+
+#[test]
+fn doors_that_ask_for_nothing_stay_on_loopback() {
+    for key in ["syslog", "syslog_udp", "statsd"] {
+        let text = format!("[run]\n{key} = \"0.0.0.0:7001\"\n");
+        let found = problems(Role::Run, &text, false);
+        assert_eq!(found.len(), 1, "{found:?}");
+        let reason = format!("weir.toml:2: run.{key}: 0.0.0.0:7001 is reachable");
+        assert!(found[0].starts_with(&reason), "{found:?}");
+        assert_eq!(problems(Role::Run, &text, true), Vec::<String>::new());
+    }
+    let text = "[statsd_injector]\nlisten = \"0.0.0.0:8125\"\n";
+    assert_eq!(problems(Role::StatsdInjector, text, false).len(), 1);
+}
+
+#[test]
+fn a_syslog_door_that_asks_for_certificates_may_be_reached() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("a.pem");
+    std::fs::write(&file, "-----BEGIN CERTIFICATE-----\n").expect("written");
+    let door = "[run]\nsyslog = \"0.0.0.0:6514\"\n";
+    let tls = format!("{door}[syslog.tls]\ncert = {file:?}\nkey = {file:?}\n");
+    assert_eq!(problems(Role::Run, &tls, false).len(), 1);
+    let tls = format!("{tls}ca = {file:?}\n");
+    assert_eq!(problems(Role::Run, &tls, false), Vec::<String>::new());
+}
+
+#[test]
+fn scrape_targets_are_checked_one_by_one() {
+    let text = "[[prom_scraper.targets]]\nport = 9100\n[[prom_scraper.targets]]\n\
+                scheme = \"ftp\"\nhost = \"a/b\"\n";
+    let found = problems(Role::Run, text, false);
+    let keys = ["port: ", "scheme: ", "host: "];
+    assert_eq!(found.len(), keys.len(), "{found:?}");
+    for (problem, key) in found.iter().zip(keys) {
+        let key = format!("prom_scraper.targets[1].{key}");
+        assert!(problem.contains(&key), "{problem}");
+    }
+}

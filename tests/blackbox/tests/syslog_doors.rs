@@ -1,0 +1,273 @@
+//! Syslog over TCP, TLS and UDP: framed this way and that, whole and in pieces, good and
+//! bad.
+
+use logweir_blackbox::{
+    certificates::{Authority, Identity, Validity},
+    datagrams::sender,
+    envelopes::{everything, payload},
+    http::sum,
+    patience::{eventually, within},
+    stream::Reader,
+    system::System,
+    tls,
+};
+use logweir_proto::v2::{self, envelope::Message, log};
+use nix::sys::signal::Signal;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+const DRAINED: &str = "<14>1 2026-11-21T08:00:00.5Z org.space.app 3b1f [APP/PROC/WEB/2] - \
+    [tags@47450 app_name=\"weir\" source_type=\"APP/PROC/WEB\"] over TCP\n";
+
+/// A reader of everything, whose subscription stands.
+async fn reader(system: &System) -> Reader {
+    let subscriptions = async || {
+        let page = system.metrics().await;
+        sum(&page, "subscriptions", &["role=\"router\""])
+    };
+    let before = subscriptions().await;
+    let reader = Reader::open(&system.dial("grpc").await, &everything());
+    eventually("the subscription stands", async || {
+        (subscriptions().await > before).then_some(())
+    })
+    .await;
+    reader
+}
+
+fn counted(message: &str) -> String {
+    format!("{} {message}", message.len())
+}
+
+async fn connect(system: &System) -> TcpStream {
+    let door = system.door("syslog");
+    within("a connection", TcpStream::connect(door))
+        .await
+        .expect("a connection")
+}
+
+/// Reads until a log says `last`, and gives what all logs said.
+async fn texts_to(reader: &mut Reader, last: &str) -> Vec<String> {
+    let all = reader
+        .until(|all| all.iter().any(|one| payload(one) == last))
+        .await;
+    let logs = all
+        .iter()
+        .filter(|one| matches!(one.message, Some(Message::Log(_))));
+    logs.map(payload).collect()
+}
+
+fn is_error(envelope: &v2::Envelope) -> bool {
+    match &envelope.message {
+        Some(Message::Log(log)) => log.r#type == i32::from(log::Type::Err),
+        _ => false,
+    }
+}
+
+#[tokio::test]
+async fn messages_of_a_drain_come_back_as_they_were() {
+    let system = System::start().await;
+    let mut reader = reader(&system).await;
+    let mut tcp = connect(&system).await;
+    let gauge = "<14>1 2026-11-21T08:00:00Z h 3b1f [2] - [gauge@47450 name=\"cpu\" \
+                 value=\"0.5\" unit=\"percentage\"] \n";
+    let stream = counted(DRAINED) + &counted(gauge) + &counted(&DRAINED.replace("<14>", "<11>"));
+    tcp.write_all(stream.as_bytes()).await.expect("written");
+    let came = reader.until(|all| all.len() >= 3).await;
+    let [first, second, third] = &came[..] else {
+        panic!("{came:#?}");
+    };
+    assert_eq!((&*first.source_id, &*first.instance_id), ("3b1f", "2"));
+    assert_eq!(first.timestamp, 1_795_248_000_500_000_000);
+    assert_eq!(first.tags["app_name"], "weir");
+    assert_eq!(first.tags["source_type"], "APP/PROC/WEB");
+    assert_eq!(payload(first), "over TCP");
+    assert!(!is_error(first) && is_error(third));
+    let Some(Message::Gauge(gauge)) = &second.message else {
+        panic!("{second:?}");
+    };
+    let cpu = &gauge.metrics["cpu"];
+    assert_eq!((cpu.value, &*cpu.unit), (0.5, "percentage"));
+}
+
+#[tokio::test]
+async fn lines_of_any_sender_become_logs() {
+    let system = System::start().await;
+    let mut reader = reader(&system).await;
+    let mut tcp = connect(&system).await;
+    let lines = "<34>Oct 11 22:14:15 mymachine su: 'su root' failed\r\n\n<13>app[7]: short\n\
+                 no priority at all\n<14>1 - - - - - - nobody's\nthe last";
+    tcp.write_all(lines.as_bytes()).await.expect("written");
+    tcp.shutdown().await.expect("closed");
+    let udp = sender(system.door("syslog_udp"));
+    let all = reader
+        .until(|all| all.iter().any(|one| payload(one) == "the last"))
+        .await;
+    let found: Vec<_> = all
+        .iter()
+        .map(|one| (&*one.source_id, payload(one), is_error(one)))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("su", "'su root' failed".into(), true),
+            ("app", "short".into(), false),
+            ("syslog", "no priority at all".into(), false),
+            ("syslog", "nobody's".into(), false),
+            ("syslog", "the last".into(), false),
+        ]
+    );
+    assert_eq!(all[0].tags["hostname"], "mymachine");
+    assert_eq!(all[1].instance_id, "7");
+    udp.send(DRAINED.replace("TCP", "UDP").as_bytes())
+        .expect("sent");
+    assert_eq!(texts_to(&mut reader, "over UDP").await, ["over UDP"]);
+}
+
+#[tokio::test]
+async fn pieces_are_put_together_however_they_arrive() {
+    let system = System::start().await;
+    let mut reader = reader(&system).await;
+    let mut tcp = connect(&system).await;
+    tcp.set_nodelay(true).expect("set");
+    let two = counted(DRAINED) + &counted(&DRAINED.replace("over TCP", "in pieces"));
+    for piece in two.as_bytes().chunks(3) {
+        tcp.write_all(piece).await.expect("written");
+        tcp.flush().await.expect("flushed");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(
+        texts_to(&mut reader, "in pieces").await,
+        ["over TCP", "in pieces"]
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_message_is_counted_and_costs_its_connection_at_most() {
+    let system = System::start_with("[syslog]\nmessage_bytes = 1000\n").await;
+    let mut reader = reader(&system).await;
+    // Too long: passed over, and the connection goes on.
+    let mut long = connect(&system).await;
+    let stream = counted(&"x".repeat(5000)) + &counted(DRAINED);
+    long.write_all(stream.as_bytes()).await.expect("written");
+    assert_eq!(texts_to(&mut reader, "over TCP").await, ["over TCP"]);
+    let mut lines = connect(&system).await;
+    let stream = format!("{}\nnext line\n", "x".repeat(5000));
+    lines.write_all(stream.as_bytes()).await.expect("written");
+    assert_eq!(texts_to(&mut reader, "next line").await, ["next line"]);
+    // No length where one should be: the connection is over.
+    let mut broken = connect(&system).await;
+    let stream = counted(DRAINED) + "this is no length";
+    broken.write_all(stream.as_bytes()).await.expect("written");
+    let mut rest = Vec::new();
+    let ended = within("the connection ends", broken.read_to_end(&mut rest)).await;
+    assert!(rest.is_empty(), "{ended:?}");
+    // Cut in the middle, and a metric that is none.
+    let mut cut = connect(&system).await;
+    let metric = counted("<14>1 - h a [1] - [counter@47450 name=\"n\"] \n");
+    let stream = metric + "500 <14>1 - -";
+    cut.write_all(stream.as_bytes()).await.expect("written");
+    drop(cut);
+    eventually("all are counted", async || {
+        let page = system.metrics().await;
+        let rejected = |reason| sum(&page, "logweir_syslog_rejected", &[reason]);
+        let counts = [
+            "reason=\"too_long\"",
+            "reason=\"no_length\"",
+            "reason=\"truncated\"",
+            "reason=\"bad_metric\"",
+        ]
+        .map(rejected);
+        (counts == [2.0, 1.0, 1.0, 1.0]).then_some(())
+    })
+    .await;
+    system.process.says("where the length of a message").await;
+    // NULs, invalid UTF-8 and empty datagrams hurt nobody.
+    let udp = sender(system.door("syslog_udp"));
+    for datagram in [&b""[..], b"\0", b"\xff\xfe", b"<", b"<999>x", b"<14>1 \xff"] {
+        udp.send(datagram).expect("sent");
+    }
+    udp.send(b"<14>still here").expect("sent");
+    texts_to(&mut reader, "still here").await;
+}
+
+#[tokio::test]
+async fn clients_without_the_right_certificate_are_turned_away() {
+    let authority = Authority::create();
+    let server = authority.issue("syslog-door", Validity::Now);
+    let config = format!(
+        "[syslog.tls]\ncert = {:?}\nkey = {:?}\nca = {:?}\n",
+        server.cert,
+        server.key,
+        authority.ca()
+    );
+    let system = System::start_with(&config).await;
+    let mut reader = reader(&system).await;
+    let door = system.door("syslog");
+    let client = authority.issue("client", Validity::Now);
+    let send = async |identity: Option<&Identity>, text: &str| {
+        let mut stream = tls::connect(door, "syslog-door", &authority.ca(), identity).await?;
+        stream.write_all(counted(text).as_bytes()).await?;
+        stream.shutdown().await?;
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).await
+    };
+    let message = |text| DRAINED.replace("over TCP", text);
+    within("sent", send(Some(&client), &message("with mine")))
+        .await
+        .expect("taken");
+    assert_eq!(texts_to(&mut reader, "with mine").await, ["with mine"]);
+    let expired = authority.issue("expired", Validity::Expired);
+    let elsewhere = Authority::create();
+    let stranger = elsewhere.issue("stranger", Validity::Now);
+    for bad in [None, Some(&expired), Some(&stranger)] {
+        let outcome = within("refused", send(bad, &message("with a bad one"))).await;
+        assert!(outcome.is_err(), "{bad:?}");
+    }
+    let mut plain = connect(&system).await;
+    plain.write_all(DRAINED.as_bytes()).await.expect("written");
+    let mut rest = Vec::new();
+    let _ = within("closed", plain.read_to_end(&mut rest)).await;
+    within("sent", send(Some(&client), &message("the last")))
+        .await
+        .expect("taken");
+    assert_eq!(texts_to(&mut reader, "the last").await, ["the last"]);
+    let page = system.metrics().await;
+    let failures = sum(&page, "logweir_tls_failures", &["door=\"syslog\""]);
+    assert_eq!(failures, 4.0);
+}
+
+#[tokio::test]
+async fn a_stop_reads_what_has_arrived() {
+    const SENT: usize = 500;
+    let mut system = System::start().await;
+    let mut tcp = connect(&system).await;
+    let udp = sender(system.door("syslog_udp"));
+    // Accepted before the process stands still.
+    tcp.write_all(counted(DRAINED).as_bytes())
+        .await
+        .expect("written");
+    eventually("the first is taken", async || {
+        let page = system.metrics().await;
+        (sum(&page, "logweir_syslog_messages", &[]) >= 1.0).then_some(())
+    })
+    .await;
+    system.process.signal(Signal::SIGSTOP);
+    let many = counted(DRAINED).repeat(SENT);
+    tcp.write_all(many.as_bytes()).await.expect("written");
+    for _ in 0..SENT {
+        udp.send(DRAINED.as_bytes()).expect("sent");
+    }
+    system.process.signal(Signal::SIGTERM);
+    system.process.signal(Signal::SIGCONT);
+    assert_eq!(system.process.exit_code().await, 0);
+    let ledger = within("a ledger", system.process.says("logweir: ingress")).await;
+    let read: usize = ledger
+        .split(' ')
+        .skip_while(|word| *word != "ingress")
+        .nth(1)
+        .and_then(|number| number.parse().ok())
+        .expect("a number");
+    assert!(read > 2 * SENT, "{ledger}");
+}
