@@ -13,6 +13,7 @@ mod bans;
 mod codegen;
 mod counts;
 mod fuzz;
+mod python;
 mod steps;
 mod test;
 

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::{bans, cargo, codegen, counts, fuzz, steps::Steps};
+use crate::{bans, cargo, codegen, counts, fuzz, python, steps::Steps};
 
 /// Runs the recorded answers.
 pub(crate) const GOLDEN: [&str; 5] = ["run", "--quiet", "-p", "logweir-golden", "--"];
@@ -46,11 +46,14 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
             "warnings",
         ]),
     );
+    let packages = target(root).join("python");
+    steps.check("Python packages", || python::install(&packages));
     steps.tests(
         "Rust tests",
         cargo()
             .args(["test", "--workspace", "--no-fail-fast"])
-            .env("LOGWEIR_BIN", &binary),
+            .env("LOGWEIR_BIN", &binary)
+            .env("LOGWEIR_TEST_PYTHON_PACKAGES", &packages),
         counts::rust,
     );
     steps.tests(
