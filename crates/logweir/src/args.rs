@@ -88,6 +88,11 @@ pub(crate) enum Command {
         logweir forwarder-agent --config /etc/logweir.toml\n  \
         LOGWEIR_FORWARDER_AGENT_DESTINATIONS=127.0.0.1:3459,127.0.0.1:3460 logweir forwarder-agent")]
     ForwarderAgent(RoleArgs),
+    /// Run a syslog agent: the envelopes of a machine to the drains of their apps
+    #[command(after_help = "Examples:\n  \
+        logweir syslog-agent --config /etc/logweir.toml\n  \
+        LOGWEIR_SYSLOG_AGENT_CACHE=https://cache.example:9000 logweir syslog-agent")]
+    SyslogAgent(RoleArgs),
     /// The verbs for people.
     #[command(flatten)]
     Verb(Box<logweir_cli::Verb>),

@@ -83,6 +83,7 @@ pub(crate) fn check(role: Role, settings: &Settings, loaded: &Loaded) -> Result<
         syslog,
         binding_cache,
         forwarder_agent,
+        syslog_agent,
         ..
     } = settings;
     let mut checks: Vec<(&str, Result<(), TlsError>)> = Vec::new();
@@ -146,6 +147,16 @@ pub(crate) fn check(role: Role, settings: &Settings, loaded: &Loaded) -> Result<
             checks.push(("udp_forwarder.tls", client(&udp_forwarder.tls)));
             if let Some(door) = &udp_forwarder.metrics {
                 checks.push(("udp_forwarder.metrics.tls", server(&door.tls, &[])));
+            }
+        }
+        Role::SyslogAgent => {
+            let own = syslog_agent;
+            checks.push(("syslog_agent.tls", server(&own.tls, &own.cipher_suites)));
+            if own.cache.starts_with("https:") {
+                checks.push(("syslog_agent.cache_tls", client(&own.cache_tls)));
+            }
+            if let Some(door) = &own.metrics {
+                checks.push(("syslog_agent.metrics.tls", server(&door.tls, &[])));
             }
         }
         Role::ForwarderAgent => {

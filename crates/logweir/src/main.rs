@@ -61,6 +61,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::StatsdInjector(args) => start::role(Flags::open(Role::StatsdInjector, args)),
         Command::BindingCache(args) => start::role(Flags::role(Role::BindingCache, args)),
         Command::ForwarderAgent(args) => start::role(Flags::role(Role::ForwarderAgent, args)),
+        Command::SyslogAgent(args) => start::role(Flags::role(Role::SyslogAgent, args)),
         Command::Verb(verb) => Ok(ExitCode::from(verbs(*verb)?)),
         Command::Config(args) => config_verbs::run(args.command),
         Command::Version => {

@@ -12,6 +12,7 @@ use logweir_serve::{
     rlp::{self, RlpConfig},
     router::{self, RouterConfig},
     statsd_injector::{self, StatsdInjectorConfig},
+    syslog_agent::{self, SyslogAgentConfig},
     traffic_controller::{self, TrafficControllerConfig},
     udp_forwarder::{self, UdpForwarderConfig},
 };
@@ -41,6 +42,8 @@ pub(crate) enum Role {
     BindingCache,
     /// Gives every envelope of a machine to several agents.
     ForwarderAgent,
+    /// Delivers the envelopes of a machine to drains.
+    SyslogAgent,
 }
 
 impl Role {
@@ -58,6 +61,7 @@ impl Role {
             Self::StatsdInjector => "statsd-injector",
             Self::BindingCache => "binding-cache",
             Self::ForwarderAgent => "forwarder-agent",
+            Self::SyslogAgent => "syslog-agent",
         }
     }
 
@@ -92,6 +96,8 @@ pub(crate) enum RoleConfig {
     BindingCache(Box<BindingCacheConfig>),
     /// The forwarder agent.
     ForwarderAgent(Box<ForwarderAgentConfig>),
+    /// The syslog agent.
+    SyslogAgent(Box<SyslogAgentConfig>),
 }
 
 /// Starts the role. Every door is bound when this returns.
@@ -111,5 +117,6 @@ pub(crate) async fn start(
         RoleConfig::StatsdInjector(config) => statsd_injector::start(*config, context).await,
         RoleConfig::BindingCache(config) => binding_cache::start(*config, context).await,
         RoleConfig::ForwarderAgent(config) => forwarder_agent::start(*config, context).await,
+        RoleConfig::SyslogAgent(config) => syslog_agent::start(*config, context).await,
     }
 }

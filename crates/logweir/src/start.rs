@@ -211,6 +211,11 @@ fn role_config(role: Role, settings: &Settings) -> RoleConfig {
         Role::TrafficController => RoleConfig::TrafficController(Box::new(traffic_controller)),
         Role::UdpForwarder => RoleConfig::UdpForwarder(Box::new(udp_forwarder)),
         Role::BindingCache => RoleConfig::BindingCache(Box::new(settings.binding_cache.clone())),
+        Role::SyslogAgent => {
+            let mut own = settings.syslog_agent.clone();
+            own.delivery = settings.delivery.clone();
+            RoleConfig::SyslogAgent(Box::new(own))
+        }
         Role::ForwarderAgent => {
             RoleConfig::ForwarderAgent(Box::new(settings.forwarder_agent.clone()))
         }
@@ -284,6 +289,14 @@ fn with_certificates(role: Role, settings: &Settings, certs: &Path) -> Settings 
         }
         Role::TrafficController => {
             fill(&mut settings.traffic_controller.router_tls, &client);
+        }
+        Role::SyslogAgent => {
+            let own = &mut settings.syslog_agent;
+            fill(&mut own.tls, &server("metron"));
+            fill(&mut own.cache_tls, &client);
+            if let Some(door) = &mut own.metrics {
+                fill(&mut door.tls, &server("metron"));
+            }
         }
         Role::ForwarderAgent => {
             let own = &mut settings.forwarder_agent;

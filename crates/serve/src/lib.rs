@@ -27,6 +27,7 @@ mod self_metrics;
 pub mod settings;
 pub mod statsd;
 pub mod statsd_injector;
+pub mod syslog_agent;
 pub mod syslog_in;
 mod to_agent;
 pub mod traffic_controller;

@@ -16,6 +16,7 @@ use logweir_serve::{
     settings::duration,
     statsd::StatsdConfig,
     statsd_injector::StatsdInjectorConfig,
+    syslog_agent::SyslogAgentConfig,
     syslog_in::SyslogConfig,
     traffic_controller::TrafficControllerConfig,
     udp_forwarder::UdpForwarderConfig,
@@ -58,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) binding_cache: BindingCacheConfig,
     /// The forwarder agent.
     pub(crate) forwarder_agent: ForwarderAgentConfig,
+    /// The syslog agent.
+    pub(crate) syslog_agent: SyslogAgentConfig,
     /// The prom scraper. `logweir run` takes its targets and their settings.
     pub(crate) prom_scraper: PromScraperConfig,
     /// The statsd injector.
@@ -118,6 +121,7 @@ impl Default for Settings {
             udp_forwarder: UdpForwarderConfig::default(),
             binding_cache: BindingCacheConfig::default(),
             forwarder_agent: ForwarderAgentConfig::default(),
+            syslog_agent: SyslogAgentConfig::default(),
             prom_scraper: PromScraperConfig::default(),
             statsd_injector: StatsdInjectorConfig::default(),
             delivery: DeliveryConfig::default(),

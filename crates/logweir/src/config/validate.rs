@@ -2,6 +2,7 @@
 //! reach ask for a credential, sizes make sense. Runs before any port is bound.
 
 mod doors;
+mod drains;
 mod roles;
 mod rules;
 mod sources;
@@ -45,6 +46,7 @@ pub(crate) fn check(role: Role, loaded: &Loaded, insecure: bool) -> Result<(), C
         Role::StatsdInjector => found.statsd_injector(settings),
         Role::BindingCache => found.binding_cache(settings),
         Role::ForwarderAgent => found.forwarder_agent(settings),
+        Role::SyslogAgent => found.syslog_agent(settings),
     }
     let doors = doors::doors(role, settings);
     found.distinct(&doors);

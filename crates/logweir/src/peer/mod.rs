@@ -12,6 +12,7 @@ mod prom_scraper;
 mod report;
 mod rlp;
 mod statsd_injector;
+mod syslog_agent;
 mod trafficcontroller;
 mod udp_forwarder;
 
@@ -24,7 +25,7 @@ use std::{
     time::Duration,
 };
 
-use logweir_serve::{context::StartError, settings::Live};
+use logweir_serve::{context::StartError, drains::DrainConfig, settings::Live};
 
 use envstruct::Row;
 
@@ -58,6 +59,8 @@ pub(crate) enum Name {
     BindingCache,
     /// The forwarder agent.
     ForwarderAgent,
+    /// The syslog agent.
+    SyslogAgent,
     /// The prom scraper.
     PromScraper,
     /// The statsd injector, which takes flags instead of an environment.
@@ -66,8 +69,7 @@ pub(crate) enum Name {
     NotYet(&'static str),
 }
 
-const NOT_YET: [&str; 8] = [
-    "syslog-agent",
+const NOT_YET: [&str; 7] = [
     "log-cache",
     "log-cache-gateway",
     "gateway",
@@ -89,6 +91,7 @@ pub(crate) fn of_program(program: &OsStr) -> Option<Name> {
         "udp-forwarder" => Some(Name::UdpForwarder),
         "syslog-binding-cache" => Some(Name::BindingCache),
         "forwarder-agent" => Some(Name::ForwarderAgent),
+        "syslog-agent" => Some(Name::SyslogAgent),
         "prom-scraper" => Some(Name::PromScraper),
         "statsd-injector" => Some(Name::StatsdInjector),
         _ => NOT_YET
@@ -107,6 +110,8 @@ pub(crate) struct Peer {
     report: Option<String>,
     /// Lines that name what was configured rather than what was bound.
     starting: Vec<String>,
+    /// Drains that the environment names.
+    drains: Vec<DrainConfig>,
     /// Doors that the network reaches serve everybody: access control is turned off.
     open: bool,
     config: RoleConfig,
@@ -120,6 +125,7 @@ impl Peer {
             format: if rfc3339 { Format::Rfc3339 } else { plain },
             report: Some(report::table(rows)),
             starting: Vec::new(),
+            drains: Vec::new(),
             open: false,
             config,
         }
@@ -160,13 +166,14 @@ pub(crate) fn play(name: Name, variables: &BTreeMap<String, String>) -> ExitCode
         Name::UdpForwarder => (udp_forwarder::REFUSED, udp_forwarder::load(variables)),
         Name::BindingCache => (binding_cache::REFUSED, binding_cache::load(variables)),
         Name::ForwarderAgent => (forwarder_agent::REFUSED, forwarder_agent::load(variables)),
+        Name::SyslogAgent => (syslog_agent::REFUSED, syslog_agent::load(variables)),
         Name::PromScraper => (prom_scraper::REFUSED, prom_scraper::load(variables)),
         Name::StatsdInjector => return play_with_flags(&[]),
         Name::NotYet(name) => {
             console::err(&format!(
                 "logweir: started as `{name}`, a role that this build does not play yet; it plays \
                  doppler, rlp, rlp-gateway, loggregator-agent, trafficcontroller, \
-                 udp-forwarder, syslog-binding-cache, forwarder-agent, \
+                 udp-forwarder, syslog-binding-cache, forwarder-agent, syslog-agent, \
                  prom-scraper and statsd-injector"
             ));
             return ExitCode::FAILURE;
@@ -208,7 +215,10 @@ fn play_loaded(name: Name, refused: &str, loaded: Result<Peer, String>) -> ExitC
             tags: agent.tags.clone(),
             ..Live::default()
         },
-        _ => Live::default(),
+        _ => Live {
+            drains: peer.drains.clone(),
+            ..Live::default()
+        },
     };
     let plan = Plan {
         config: peer.config,
@@ -232,6 +242,7 @@ fn play_loaded(name: Name, refused: &str, loaded: Result<Peer, String>) -> ExitC
             Name::UdpForwarder => udp_forwarder::started(&doors),
             Name::BindingCache => binding_cache::started(&doors),
             Name::ForwarderAgent => forwarder_agent::started(&doors),
+            Name::SyslogAgent => syslog_agent::started(&doors),
             Name::PromScraper => prom_scraper::started(&doors),
             Name::StatsdInjector => statsd_injector::started(&doors),
             Name::NotYet(_) => Vec::new(),

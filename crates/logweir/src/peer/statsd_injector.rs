@@ -53,6 +53,7 @@ pub(crate) fn load(arguments: &[OsString]) -> Result<Peer, String> {
         format: Format::Seconds,
         report: None,
         starting: Vec::new(),
+        drains: Vec::new(),
         open: false,
         config: RoleConfig::StatsdInjector(Box::new(config)),
     })

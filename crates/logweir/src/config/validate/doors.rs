@@ -49,6 +49,7 @@ pub(super) fn doors(role: Role, settings: &Settings) -> Vec<Door> {
         syslog,
         binding_cache,
         forwarder_agent,
+        syslog_agent,
         dropsonde,
         ..
     } = settings;
@@ -147,6 +148,16 @@ pub(super) fn doors(role: Role, settings: &Settings) -> Vec<Door> {
                 false,
                 Guard::Certificate,
             );
+        }
+        Role::SyslogAgent => {
+            let own = syslog_agent;
+            let metrics = own.metrics.as_ref().map(|door| door.listen);
+            let listen = Some(own.listen);
+            add("syslog_agent.listen", listen, false, Guard::Certificate);
+            let key = "syslog_agent.metrics.listen";
+            add(key, metrics, false, Guard::Certificate);
+            let key = "syslog_agent.status";
+            add(key, own.status, false, Guard::Certificate);
         }
         Role::ForwarderAgent => {
             let own = forwarder_agent;

@@ -29,6 +29,7 @@ impl Found {
         self.readers(settings);
         self.streams(settings);
         self.sessions(&settings.traffic_controller);
+        self.drains(settings);
         self.auth(&settings.auth);
     }
 
