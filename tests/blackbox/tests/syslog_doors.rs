@@ -7,6 +7,7 @@ use logweir_blackbox::{
     envelopes::{everything, payload},
     http::sum,
     patience::{eventually, within},
+    process::Process,
     stream::Reader,
     system::System,
     tls,
@@ -16,6 +17,7 @@ use nix::sys::signal::Signal;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    process::Command,
 };
 
 const DRAINED: &str = "<14>1 2026-11-21T08:00:00.5Z org.space.app 3b1f [APP/PROC/WEB/2] - \
@@ -123,6 +125,45 @@ async fn lines_of_any_sender_become_logs() {
     udp.send(DRAINED.replace("TCP", "UDP").as_bytes())
         .expect("sent");
     assert_eq!(texts_to(&mut reader, "over UDP").await, ["over UDP"]);
+}
+
+/// Logs two lines by the handler of Python's own library, which ends each with a NUL.
+const PYTHON: &str = "
+import logging, logging.handlers, socket, sys
+text, door, kind = sys.argv[1:]
+host, port = door.split(':')
+kind = socket.SOCK_STREAM if kind == 'syslog' else socket.SOCK_DGRAM
+handler = logging.handlers.SysLogHandler((host, int(port)), socktype=kind)
+handler.ident = 'shop[7]: '
+log = logging.getLogger()
+log.addHandler(handler)
+log.error(text)
+log.error(text + ' again')
+handler.close()
+";
+
+#[tokio::test]
+async fn the_handler_of_pythons_library_is_understood() {
+    let system = System::start().await;
+    let mut reader = reader(&system).await;
+    for (text, door) in [("a stream", "syslog"), ("datagrams", "syslog_udp")] {
+        let mut command = Command::new("python3");
+        command.args(["-c", PYTHON, text, system.door(door), door]);
+        assert_eq!(Process::start(command).exit_code().await, 0);
+        let last = format!("{text} again");
+        let came = reader
+            .until(|all| all.iter().any(|one| payload(one) == last))
+            .await;
+        let found: Vec<_> = came
+            .iter()
+            .map(|one| {
+                let (source, instance) = (&*one.source_id, &*one.instance_id);
+                (source, instance, payload(one), is_error(one))
+            })
+            .collect();
+        let expected = [text.to_owned(), last].map(|text| ("shop", "7", text, true));
+        assert_eq!(found, expected);
+    }
 }
 
 #[tokio::test]

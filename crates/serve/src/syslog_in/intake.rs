@@ -31,6 +31,8 @@ impl Intake {
 
 impl datagram_door::Intake for Intake {
     fn take(&mut self, message: &[u8]) {
+        // Python's handler ends its datagrams so.
+        let message = message.strip_suffix(b"\0").unwrap_or(message);
         let arrival = Arrival {
             received: unix_nanos(),
             source_id: &self.source_id,

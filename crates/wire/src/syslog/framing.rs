@@ -7,8 +7,8 @@ pub enum Framing {
     /// The length in decimal digits, a space, the message. Newlines between messages
     /// are passed over.
     OctetCounted,
-    /// Each message ends in a newline. A carriage return or NUL before it goes too, and
-    /// empty lines are no messages.
+    /// Each message ends in a newline, or in a NUL as Python's handler ends its own. A
+    /// carriage return before it goes too, and empty lines are no messages.
     Newline,
 }
 
@@ -258,7 +258,8 @@ impl Decoder {
     fn line(&mut self) -> Option<Result<std::ops::Range<usize>, FramingError>> {
         loop {
             let rest = &self.buffer[self.read..];
-            let newline = rest[self.searched..].iter().position(|byte| *byte == b'\n');
+            let mut unsearched = rest[self.searched..].iter();
+            let newline = unsearched.position(|byte| matches!(byte, b'\n' | b'\0'));
             let skipping = self.skip == Skip::Line;
             let Some(newline) = newline.map(|at| self.searched + at) else {
                 self.searched = rest.len();
@@ -308,10 +309,10 @@ impl Decoder {
     }
 }
 
-/// A line without the carriage return or NUL that some senders end it with.
+/// A line without the carriage return that some senders end it with.
 fn trimmed(line: &[u8]) -> &[u8] {
     match line {
-        [line @ .., b'\r' | b'\0'] => line,
+        [line @ .., b'\r'] => line,
         line => line,
     }
 }
