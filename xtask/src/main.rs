@@ -14,6 +14,7 @@ mod codegen;
 mod counts;
 mod fuzz;
 mod python;
+mod receivers;
 mod steps;
 mod test;
 
@@ -28,6 +29,8 @@ struct Args {
 enum Command {
     /// Everything that must pass before a change is taken
     Test,
+    /// Unpack what tests send to (rsyslog, syslog-ng, nginx) from Debian's packages
+    Receivers,
     /// Generate the wire types and docs/configuration.md
     Codegen {
         /// Write nothing; fail where a generated file is stale
@@ -75,6 +78,7 @@ fn cargo() -> Process {
 fn main() -> Result<ExitCode> {
     match Args::parse().command {
         Command::Test => test::run(&root()),
+        Command::Receivers => receivers::fetch(&test::target(&root())).map(|()| ExitCode::SUCCESS),
         Command::Codegen { check } => {
             codegen::run(&root(), check, None).map(|()| ExitCode::SUCCESS)
         }

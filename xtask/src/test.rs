@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::{bans, cargo, codegen, counts, fuzz, python, steps::Steps};
+use crate::{bans, cargo, codegen, counts, fuzz, python, receivers, steps::Steps};
 
 /// Runs the recorded answers.
 pub(crate) const GOLDEN: [&str; 5] = ["run", "--quiet", "-p", "logweir-golden", "--"];
@@ -24,6 +24,7 @@ const SMOKE_SECONDS: u64 = 3;
 /// Runs every step.
 pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     let mut steps = Steps::default();
+    steps.check("receivers", || receivers::check(&target(root)));
     steps.command("format", cargo().args(["fmt", "--all", "--check"]));
     // The black-box tests and the generated reference need the binary.
     steps.command("build", cargo().args(["build", "--workspace"]));
@@ -102,7 +103,7 @@ fn go() -> Result<PathBuf> {
 }
 
 /// Where cargo builds.
-fn target(root: &Path) -> PathBuf {
+pub(crate) fn target(root: &Path) -> PathBuf {
     match env::var_os("CARGO_TARGET_DIR") {
         Some(dir) => root.join(dir),
         None => root.join("target"),

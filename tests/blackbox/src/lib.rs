@@ -7,6 +7,7 @@
 pub mod capi;
 pub mod certificates;
 pub mod datagrams;
+pub mod drains;
 pub mod envelopes;
 pub mod events;
 pub mod fleet;
