@@ -1,9 +1,10 @@
-//! The verbs for people: exec, emit, tail, recent, certs.
+//! The verbs for people: exec, emit, tail, recent, drain, certs.
 //!
 //! The binary flattens [`Verb`] into its own command line and ends with the code
 //! that [`Verb::run`] returns.
 
 pub mod certs;
+pub mod drain;
 pub mod emit;
 pub mod exec;
 pub mod exit;
@@ -26,6 +27,8 @@ pub enum Verb {
     Tail(tail::TailArgs),
     /// Show the last lines of a source
     Recent(recent::RecentArgs),
+    /// Add, list, try and remove drains
+    Drain(drain::DrainArgs),
     /// Make certificates for a fleet
     Certs(certs::CertsArgs),
 }
@@ -39,6 +42,7 @@ impl Verb {
             Verb::Emit(args) => emit::run(args).await,
             Verb::Tail(args) => tail::run(args).await,
             Verb::Recent(args) => recent::run(args).await,
+            Verb::Drain(args) => drain::run(args).await,
             Verb::Certs(args) => certs::run(&args),
         };
         match result {
