@@ -26,6 +26,8 @@ mod line;
 mod settings;
 mod stream;
 mod tell;
+#[cfg(test)]
+mod tests;
 mod udp;
 
 use std::sync::Arc;
