@@ -11,9 +11,9 @@ use tempfile::TempDir;
 
 use crate::{
     certificates::Identity,
-    envelopes::{log, logs_of},
+    envelopes::{everything, log, logs_of},
     http,
-    patience::within,
+    patience::{eventually, within},
     process::{Process, logweir},
     stream::{Producer, Reader, prime},
 };
@@ -120,6 +120,21 @@ impl System {
         let mut reader = Reader::open(&self.dial("grpc").await, &logs_of(source));
         prime(&producer, &mut reader, &log(source, PROBE)).await;
         (producer, reader)
+    }
+
+    /// A reader of everything, whose subscription stands.
+    pub async fn reader(&self) -> Reader {
+        let subscriptions = async || {
+            let page = self.metrics().await;
+            http::sum(&page, "subscriptions", &["role=\"router\""])
+        };
+        let before = subscriptions().await;
+        let reader = Reader::open(&self.dial("grpc").await, &everything());
+        eventually("the subscription stands", async || {
+            (subscriptions().await > before).then_some(())
+        })
+        .await;
+        reader
     }
 
     /// Reads up to the log `last`, which must come; gives what came, probes left out.

@@ -49,6 +49,8 @@ pub enum Misbehaviour {
     Endless,
     /// Answers with this status.
     Status(u16),
+    /// Sends the client to another page, for ever.
+    Redirect(&'static str),
     /// Answers with what is no page of metrics.
     Nonsense,
     /// Closes in the middle of its page.
@@ -90,6 +92,11 @@ async fn answer(mut client: TcpStream, how: Misbehaviour) {
             return;
         }
         Misbehaviour::Status(status) => whole(status, "no page here"),
+        Misbehaviour::Redirect(to) => {
+            let body = "look elsewhere";
+            let length = body.len();
+            format!("HTTP/1.1 307 x\r\nlocation: {to}\r\ncontent-length: {length}\r\n\r\n{body}")
+        }
         Misbehaviour::Nonsense => whole(200, "<html>\nhello\n</html>\n"),
         Misbehaviour::Cut => page(200, 1000, "cut 1\n"),
         Misbehaviour::Mixed => whole(200, "good_one 1\nbad line\ngood_two{x=\"y\"} 2\n"),

@@ -5,7 +5,6 @@ use std::{collections::BTreeMap, fs};
 
 use logweir_blackbox::{
     datagrams::sender,
-    envelopes::everything,
     fleet::Fleet,
     http::sum,
     patience::eventually,
@@ -17,21 +16,6 @@ use logweir_blackbox::{
 use logweir_proto::v2::{self, envelope::Message};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
-
-/// A reader of everything, whose subscription stands.
-async fn reader(system: &System) -> Reader {
-    let subscriptions = async || {
-        let page = system.metrics().await;
-        sum(&page, "subscriptions", &["role=\"router\""])
-    };
-    let before = subscriptions().await;
-    let reader = Reader::open(&system.dial("grpc").await, &everything());
-    eventually("the subscription stands", async || {
-        (subscriptions().await > before).then_some(())
-    })
-    .await;
-    reader
-}
 
 /// An envelope in one line: source, instance, tags, value.
 fn line(envelope: &v2::Envelope) -> String {
@@ -77,7 +61,7 @@ const STATSD_LINES: [&str; 6] = [
 #[tokio::test]
 async fn statsd_lines_become_metrics_and_garbage_costs_nothing() {
     let system = System::start_with("[statsd]\nset_interval = \"1s\"\n").await;
-    let mut reader = reader(&system).await;
+    let mut reader = system.reader().await;
     let udp = sender(system.door("statsd"));
     udp.send(STATSD).expect("sent");
     let came = lines_to(&mut reader, "origin", "last 1").await;
@@ -98,7 +82,7 @@ async fn statsd_lines_become_metrics_and_garbage_costs_nothing() {
 async fn statsd_counters_become_counter_envelopes_where_they_should() {
     let config = "[statsd]\ncounter_envelopes = true\nsource_id = \"nobody\"\n";
     let system = System::start_with(config).await;
-    let mut reader = reader(&system).await;
+    let mut reader = system.reader().await;
     let udp = sender(system.door("statsd"));
     udp.send(b"requests:3|c\nrequests:2|c|@0.5").expect("sent");
     let came = lines_to(&mut reader, "nobody", "=7").await;
@@ -120,7 +104,7 @@ async fn statsd_lines_come_through_an_injector_under_its_peers_name() {
     let mut injector = Process::start(command);
     let said = injector.says("Started statsd-injector listener at ").await;
     let door = said.rsplit(' ').next().expect("an address");
-    let mut reader = reader(&system).await;
+    let mut reader = system.reader().await;
     sender(door).send(STATSD).expect("sent");
     let came = lines_to(&mut reader, "origin", "last 1").await;
     assert_eq!(came, STATSD_LINES);
@@ -180,7 +164,7 @@ async fn the_page_of_a_real_client_library_becomes_metrics() {
          source_id = \"python\"\ninstance_id = \"7\"\nlabels = {{ zone = \"z1\" }}\n"
     ))
     .await;
-    let mut reader = reader(&system).await;
+    let mut reader = system.reader().await;
     let mut last = Vec::new();
     // Two pages: of the first some may have come before the reader.
     for _ in 0..2 {
@@ -243,7 +227,7 @@ async fn a_scraper_under_its_peers_name_scrapes_what_files_name_over_mutual_tls(
     scraper
         .says("bad.yml does not have a valid port - skipping this config file")
         .await;
-    let mut reader = reader(&system).await;
+    let mut reader = system.reader().await;
     let mut last = Vec::new();
     for _ in 0..2 {
         last.extend(lines_to(&mut reader, "python", "size_created").await);
@@ -270,7 +254,7 @@ async fn a_scraper_under_its_peers_name_scrapes_what_files_name_over_mutual_tls(
 
 #[tokio::test]
 async fn targets_that_misbehave_cost_the_others_nothing() {
-    use Misbehaviour::{Cut, Endless, Mixed, Nonsense, Silent, Status};
+    use Misbehaviour::{Cut, Endless, Mixed, Nonsense, Redirect, Silent, Status};
     let mut config = String::from(
         "[prom_scraper]\ninterval = \"200ms\"\ntimeout = \"500ms\"\npage_bytes = 100000\n",
     );
@@ -281,6 +265,8 @@ async fn targets_that_misbehave_cost_the_others_nothing() {
         ("endless", Endless),
         ("failing", Status(500)),
         ("moved", Status(301)),
+        ("sent-around", Redirect("/again")),
+        ("sent-away", Redirect("http://127.0.0.2:1/metrics")),
         ("nonsense", Nonsense),
         ("cut", Cut),
         ("mixed", Mixed),
@@ -300,7 +286,7 @@ async fn targets_that_misbehave_cost_the_others_nothing() {
         ));
     }
     let system = System::start_with(&config).await;
-    let mut reader = reader(&system).await;
+    let mut reader = system.reader().await;
     for _ in 0..3 {
         let came = lines_to(&mut reader, "mixed", "good_two").await;
         assert!(came.iter().all(|line| line.contains("good_")), "{came:?}");
@@ -327,6 +313,7 @@ async fn targets_that_misbehave_cost_the_others_nothing() {
         "is larger than 100000 bytes",
         "unexpected status code 500: no page here",
         "unexpected status code 301: no page here",
+        "unexpected status code 307: look elsewhere",
         "no series in the page: line 1: ",
         "cannot be asked: ",
         "1 lines could not be read, the first is line 2: ",

@@ -4,7 +4,7 @@
 use logweir_blackbox::{
     certificates::{Authority, Identity, Validity},
     datagrams::sender,
-    envelopes::{everything, payload},
+    envelopes::payload,
     http::sum,
     patience::{eventually, within},
     process::Process,
@@ -22,21 +22,6 @@ use tokio::{
 
 const DRAINED: &str = "<14>1 2026-11-21T08:00:00.5Z org.space.app 3b1f [APP/PROC/WEB/2] - \
     [tags@47450 app_name=\"weir\" source_type=\"APP/PROC/WEB\"] over TCP\n";
-
-/// A reader of everything, whose subscription stands.
-async fn reader(system: &System) -> Reader {
-    let subscriptions = async || {
-        let page = system.metrics().await;
-        sum(&page, "subscriptions", &["role=\"router\""])
-    };
-    let before = subscriptions().await;
-    let reader = Reader::open(&system.dial("grpc").await, &everything());
-    eventually("the subscription stands", async || {
-        (subscriptions().await > before).then_some(())
-    })
-    .await;
-    reader
-}
 
 fn counted(message: &str) -> String {
     format!("{} {message}", message.len())
@@ -70,7 +55,7 @@ fn is_error(envelope: &v2::Envelope) -> bool {
 #[tokio::test]
 async fn messages_of_a_drain_come_back_as_they_were() {
     let system = System::start().await;
-    let mut reader = reader(&system).await;
+    let mut reader = system.reader().await;
     let mut tcp = connect(&system).await;
     let gauge = "<14>1 2026-11-21T08:00:00Z h 3b1f [2] - [gauge@47450 name=\"cpu\" \
                  value=\"0.5\" unit=\"percentage\"] \n";
@@ -96,7 +81,7 @@ async fn messages_of_a_drain_come_back_as_they_were() {
 #[tokio::test]
 async fn lines_of_any_sender_become_logs() {
     let system = System::start().await;
-    let mut reader = reader(&system).await;
+    let mut reader = system.reader().await;
     let mut tcp = connect(&system).await;
     let lines = "<34>Oct 11 22:14:15 mymachine su: 'su root' failed\r\n\n<13>app[7]: short\n\
                  no priority at all\n<14>1 - - - - - - nobody's\nthe last";
@@ -145,7 +130,7 @@ handler.close()
 #[tokio::test]
 async fn the_handler_of_pythons_library_is_understood() {
     let system = System::start().await;
-    let mut reader = reader(&system).await;
+    let mut reader = system.reader().await;
     for (text, door) in [("a stream", "syslog"), ("datagrams", "syslog_udp")] {
         let mut command = Command::new("python3");
         command.args(["-c", PYTHON, text, system.door(door), door]);
@@ -169,7 +154,7 @@ async fn the_handler_of_pythons_library_is_understood() {
 #[tokio::test]
 async fn pieces_are_put_together_however_they_arrive() {
     let system = System::start().await;
-    let mut reader = reader(&system).await;
+    let mut reader = system.reader().await;
     let mut tcp = connect(&system).await;
     tcp.set_nodelay(true).expect("set");
     let two = counted(DRAINED) + &counted(&DRAINED.replace("over TCP", "in pieces"));
@@ -187,7 +172,7 @@ async fn pieces_are_put_together_however_they_arrive() {
 #[tokio::test]
 async fn what_is_no_message_is_counted_and_costs_its_connection_at_most() {
     let system = System::start_with("[syslog]\nmessage_bytes = 1000\n").await;
-    let mut reader = reader(&system).await;
+    let mut reader = system.reader().await;
     // Too long: passed over, and the connection goes on.
     let mut long = connect(&system).await;
     let stream = counted(&"x".repeat(5000)) + &counted(DRAINED);
@@ -244,7 +229,7 @@ async fn clients_without_the_right_certificate_are_turned_away() {
         authority.ca()
     );
     let system = System::start_with(&config).await;
-    let mut reader = reader(&system).await;
+    let mut reader = system.reader().await;
     let door = system.door("syslog");
     let client = authority.issue("client", Validity::Now);
     let send = async |identity: Option<&Identity>, text: &str| {

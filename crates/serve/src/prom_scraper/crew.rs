@@ -41,6 +41,7 @@ pub(crate) fn start(
         config,
         sinks,
         targets: HashMap::new(),
+        next: 0,
         problems: HashSet::new(),
     };
     if crew.config.targets.is_empty() && crew.config.config_globs.is_empty() {
@@ -52,6 +53,9 @@ pub(crate) fn start(
     scrapes
 }
 
+/// A target that is scraped: its number, and what ends its task.
+struct Scraped(u64, CancellationToken);
+
 struct Crew {
     config: PromScraperConfig,
     sinks: OpenSink,
@@ -59,7 +63,9 @@ struct Crew {
     states: States,
     scrapes: TaskTracker,
     stop: CancellationToken,
-    targets: HashMap<TargetConfig, CancellationToken>,
+    targets: HashMap<TargetConfig, Scraped>,
+    /// The number of the next target.
+    next: u64,
     /// What was wrong with files at the last look.
     problems: HashSet<String>,
 }
@@ -94,11 +100,11 @@ impl Crew {
 
     fn change(&mut self, wanted: HashSet<TargetConfig>) {
         let states = &self.states;
-        self.targets.retain(|target, scraping| {
+        self.targets.retain(|target, Scraped(number, scraping)| {
             let stays = wanted.contains(target);
             if !stays {
                 scraping.cancel();
-                states.forget(&target.shown());
+                states.forget(*number);
             }
             stays
         });
@@ -122,9 +128,18 @@ impl Crew {
             &[("scrape_target_source_id", &target.source_id)],
         );
         let scraping = self.stop.child_token();
-        self.targets.insert(target.clone(), scraping.clone());
+        let number = self.next;
+        self.next += 1;
+        let scraped = Scraped(number, scraping.clone());
+        self.targets.insert(target.clone(), scraped);
+        let states = self.states.clone();
+        states.update(number, |state| {
+            state.target = target.shown();
+            state.source_id.clone_from(&target.source_id);
+        });
         let outlet = Outlet::new((self.sinks)());
-        let target = Target::new(target, &self.config, outlet, self.states.clone(), failed);
+        let own = (number, states);
+        let target = Target::new(target, &self.config, outlet, own, failed);
         let run = async move { scraping.run_until_cancelled(target.run()).await };
         self.scrapes.spawn(run);
     }

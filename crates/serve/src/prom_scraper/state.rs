@@ -11,6 +11,8 @@ use crate::metrics::Registry;
 /// The outcome of the last scrape of one target, and sums of all.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct State {
+    /// Where its page is, as it may be shown.
+    pub(super) target: String,
     pub(super) source_id: String,
     pub(super) up: bool,
     pub(super) took: Duration,
@@ -19,9 +21,9 @@ pub(super) struct State {
     pub(super) left_out: u64,
 }
 
-/// The states of all targets by what is shown of them.
+/// The states of all targets. Clones are the same.
 #[derive(Clone, Default)]
-pub(super) struct States(Arc<Mutex<BTreeMap<String, State>>>);
+pub(super) struct States(Arc<Mutex<BTreeMap<u64, State>>>);
 
 impl States {
     /// States that the metrics show.
@@ -29,8 +31,8 @@ impl States {
         let states = Self::default();
         let shown = states.clone();
         registry.collect(move |to| {
-            for (target, state) in shown.lock().iter() {
-                let labels = [("source_id", &state.source_id[..]), ("target", target)];
+            for state in shown.lock().values() {
+                let labels = [("source_id", &*state.source_id), ("target", &*state.target)];
                 let mut gauge =
                     |name, help, unit, value| to.gauge(name, help, unit, &labels, value);
                 let help = "1 if the last scrape of the target succeeded, 0 if not.";
@@ -51,16 +53,16 @@ impl States {
     }
 
     /// Changes what is known of a target.
-    pub(super) fn update(&self, target: &str, change: impl FnOnce(&mut State)) {
-        change(self.lock().entry(target.to_owned()).or_default());
+    pub(super) fn update(&self, target: u64, change: impl FnOnce(&mut State)) {
+        change(self.lock().entry(target).or_default());
     }
 
     /// A target is gone.
-    pub(super) fn forget(&self, target: &str) {
-        self.lock().remove(target);
+    pub(super) fn forget(&self, target: u64) {
+        self.lock().remove(&target);
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, State>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, State>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

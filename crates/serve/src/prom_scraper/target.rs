@@ -3,7 +3,10 @@
 use std::{path::PathBuf, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, StatusCode, header::ACCEPT};
+use http::{
+    HeaderName, HeaderValue, Request, Response, StatusCode,
+    header::{ACCEPT, LOCATION},
+};
 use logweir_net::{
     body,
     http_client::{HttpClient, HttpClientSettings},
@@ -22,16 +25,20 @@ use crate::{grpc::unix_nanos, metrics::Counter, outlet::Outlet};
 /// The format that is read; a server that knows only another may send that.
 const FORMAT: &str = "text/plain;version=0.0.4;q=1,*/*;q=0.1";
 
+/// Most redirects of one scrape.
+const TURNS: usize = 3;
+
 /// Bytes of a wrong answer that the log shows.
 const SHOWN: usize = 256;
 
 /// One target and what is known of it.
 pub(super) struct Target {
-    pub(super) config: TargetConfig,
-    pub(super) settings: PromScraperConfig,
-    pub(super) outlet: Outlet,
-    pub(super) states: States,
-    pub(super) failed: Counter,
+    config: TargetConfig,
+    settings: PromScraperConfig,
+    outlet: Outlet,
+    /// Its number among the states.
+    state: (u64, States),
+    failed: Counter,
     client: Option<(HttpClient, Option<ClientTls>)>,
     /// What was wrong the last time, if anything was.
     trouble: Option<String>,
@@ -50,16 +57,14 @@ impl Target {
         config: TargetConfig,
         settings: &PromScraperConfig,
         outlet: Outlet,
-        states: States,
+        state: (u64, States),
         failed: Counter,
     ) -> Self {
-        let source_id = config.source_id.clone();
-        states.update(&config.shown(), |state| state.source_id = source_id);
         Self {
             config,
             settings: settings.clone(),
             outlet,
-            states,
+            state,
             failed,
             client: None,
             trouble: None,
@@ -67,7 +72,7 @@ impl Target {
     }
 
     /// Time between two scrapes; none if it is not to be scraped.
-    pub(super) fn interval(&self) -> Option<Duration> {
+    fn interval(&self) -> Option<Duration> {
         let interval = self.config.interval.unwrap_or(self.settings.interval);
         (!interval.is_zero()).then_some(interval)
     }
@@ -95,7 +100,8 @@ impl Target {
         };
         let took = begun.elapsed();
         let shown = self.config.shown();
-        self.states.update(&shown, |state| {
+        let (number, states) = &self.state;
+        states.update(*number, |state| {
             state.up = outcome.is_ok();
             state.took = took;
             state.series = outcome.as_ref().map_or(0, |page| page.series);
@@ -138,9 +144,18 @@ impl Target {
     }
 
     async fn ask(&mut self) -> Result<Bytes, String> {
-        let request = self.request()?;
-        let answer = self.client()?.send(request).await;
-        let answer = answer.map_err(|error| error.to_string())?;
+        let mut url = self.config.url();
+        let mut turns = 0;
+        let answer = loop {
+            let request = self.request(&url)?;
+            let answer = self.client()?.send(request).await;
+            let answer = answer.map_err(|error| error.to_string())?;
+            match elsewhere(&url, &answer) {
+                Some(next) if turns < TURNS => url = next,
+                _ => break answer,
+            }
+            turns += 1;
+        };
         if answer.status() != StatusCode::OK {
             let body = answer.body();
             let body = &body[..body.len().min(SHOWN)];
@@ -153,8 +168,8 @@ impl Target {
         Ok(answer.into_body())
     }
 
-    fn request(&self) -> Result<Request<body::Body>, String> {
-        let mut request = Request::get(self.config.url())
+    fn request(&self, url: &str) -> Result<Request<body::Body>, String> {
+        let mut request = Request::get(url)
             .body(body::empty())
             .map_err(|error| format!("the address cannot be asked: {error}"))?;
         let headers = request.headers_mut();
@@ -205,7 +220,7 @@ impl Target {
         let pair = pairs
             .into_iter()
             .find(|(cert, key)| given(cert) && given(key));
-        if pair.is_some() && own.server_name.is_empty() {
+        if given(&all.cert) && own.server_name.is_empty() {
             // The peer's words, for which it ends the whole process.
             return Err(format!(
                 "server_name is missing from mTLS scrape config ({})",
@@ -254,3 +269,17 @@ impl Target {
         }
     }
 }
+
+/// Where an answer sends us, if it is to the same server: headers hold tokens.
+fn elsewhere(url: &str, answer: &Response<Bytes>) -> Option<String> {
+    if !answer.status().is_redirection() {
+        return None;
+    }
+    let location = answer.headers().get(LOCATION)?.to_str().ok()?;
+    let from = url::Url::parse(url).ok()?;
+    let to = from.join(location).ok()?;
+    (to.origin() == from.origin()).then(|| to.into())
+}
+
+#[cfg(test)]
+mod tests;
