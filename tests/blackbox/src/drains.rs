@@ -21,6 +21,11 @@ impl Declared {
         self.with("source_id", source)
     }
 
+    /// `HOSTNAME` of its messages.
+    pub fn named(self, hostname: &str) -> Self {
+        self.with("hostname", hostname)
+    }
+
     /// Who vouches for its receiver.
     pub fn trusting(self, ca: &Path) -> Self {
         self.with("ca", &ca.display().to_string())

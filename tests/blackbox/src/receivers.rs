@@ -25,7 +25,7 @@ use crate::{
     process::Process,
 };
 
-pub use nginx::Nginx;
+pub use nginx::{Nginx, Request};
 
 /// Ports of receivers. Those that the system gives to outgoing connections are left out, so
 /// that nothing takes the port of a receiver that is down for a moment.

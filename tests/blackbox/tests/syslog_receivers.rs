@@ -90,12 +90,11 @@ fn gauge(metrics: &[(&str, f64, &str)]) -> Body {
     })
 }
 
-/// Every kind of message, with the messages that it makes (spec agents-and-drains §4): PRI,
-/// what follows the time, text.
-fn kinds() -> Vec<(
-    v2::Envelope,
-    Vec<(&'static str, &'static str, &'static str)>,
-)> {
+/// A message as it should be: PRI, what follows the time, text.
+type Wanted = (&'static str, &'static str, &'static str);
+
+/// Every kind of envelope, with the messages that it makes (spec agents-and-drains §4).
+fn kinds() -> Vec<(v2::Envelope, Vec<Wanted>)> {
     let app = [
         ("app_name", "shop"),
         ("organization_name", "acme"),
@@ -215,7 +214,7 @@ fn kinds() -> Vec<(
 }
 
 /// What a receiver should have made of a message.
-fn understood((pri, middle, text): &(&str, &str, &str), kind: Kind) -> Message {
+fn understood((pri, middle, text): &Wanted, kind: Kind) -> Message {
     let mut fields = middle.splitn(5, ' ').map(str::to_owned);
     let mut next = || fields.next().expect("a field");
     let end = if text.is_empty() { " " } else { "" };
