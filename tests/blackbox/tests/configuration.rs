@@ -91,9 +91,12 @@ async fn a_good_configuration_passes_and_is_shown() {
 async fn a_port_in_use_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("its address").to_string();
-    for door in ["http", "grpc", "ingress"] {
-        let others: String = ["http", "grpc", "ingress"]
+    let datagrams = ["dropsonde", "syslog_udp", "statsd"];
+    let streams = ["http", "grpc", "ingress", "syslog"];
+    for door in streams {
+        let others: String = streams
             .iter()
+            .chain(&datagrams)
             .map(|name| match *name == door {
                 true => format!("{name} = {address:?}\n"),
                 false => format!("{name} = \"127.0.0.1:0\"\n"),

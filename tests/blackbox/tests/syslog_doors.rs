@@ -219,6 +219,21 @@ async fn what_is_no_message_is_counted_and_costs_its_connection_at_most() {
 }
 
 #[tokio::test]
+async fn silent_and_too_many_clients_make_room_for_others() {
+    let config = "[syslog]\nconnections = 1\nidle_timeout = \"200ms\"\n";
+    let system = System::start_with(config).await;
+    let mut reader = system.reader().await;
+    let mut silent = connect(&system).await;
+    silent.write_all(b"<14>half").await.expect("written");
+    let mut other = connect(&system).await;
+    other.write_all(b"<14>whole\n").await.expect("written");
+    assert_eq!(texts_to(&mut reader, "whole").await, ["half", "whole"]);
+    let mut rest = Vec::new();
+    let _ = within("it is closed", silent.read_to_end(&mut rest)).await;
+    assert!(rest.is_empty());
+}
+
+#[tokio::test]
 async fn clients_without_the_right_certificate_are_turned_away() {
     let authority = Authority::create();
     let server = authority.issue("syslog-door", Validity::Now);
