@@ -2,11 +2,16 @@
 
 use std::{fs, path::PathBuf};
 
+use logweir_net::{
+    dial::{DialSettings, Dialer, H2},
+    tls::{Alpn, ClientTls, Verify},
+};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::{
     certificates::{Authority, Identity, Validity},
+    patience::within,
     process::{Process, logweir},
 };
 
@@ -43,6 +48,26 @@ impl Fleet {
     /// An identity that every member accepts.
     pub fn identity(&self, name: &str) -> Identity {
         self.authority.issue(name, Validity::Now)
+    }
+
+    /// The authority itself, for stubs that everybody is to believe.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// Dials the gRPC door of a member whose certificate carries `name`.
+    ///
+    /// # Panics
+    /// When the connection fails.
+    pub async fn dial(&self, address: &str, name: &str) -> H2 {
+        let Identity { cert, key } = self.identity("client");
+        let pair = Some((cert.as_path(), key.as_path()));
+        let tls = ClientTls::load(Some(&self.ca()), pair, Verify::Ca, &[], Alpn::H2);
+        let tls = Some(tls.expect("an identity"));
+        let dialer = Dialer::new(tls, name.into(), DialSettings::default());
+        let address = address.parse().expect("an address");
+        let connection = within("a connection", dialer.connect(address)).await;
+        connection.expect("a connection")
     }
 
     /// The certificate of the authority.

@@ -17,6 +17,7 @@ pub mod patience;
 pub mod process;
 pub mod receivers;
 pub mod stream;
+pub mod syslog_sink;
 pub mod system;
 pub mod targets;
 pub mod tls;
