@@ -4,11 +4,11 @@
 use logweir_blackbox::{
     certificates::{Authority, Identity, Validity},
     datagrams::sender,
-    envelopes::payload,
+    envelopes::{self, payload},
     http::sum,
     patience::{eventually, within},
     process::Process,
-    stream::Reader,
+    stream::{Producer, Reader},
     system::System,
     tls,
 };
@@ -311,4 +311,56 @@ async fn a_stop_reads_what_has_arrived() {
         .and_then(|number| number.parse().ok())
         .expect("a number");
     assert!(read > 2 * SENT, "{ledger}");
+}
+
+#[tokio::test]
+async fn every_kind_of_envelope_passes_from_a_drain_to_a_door() {
+    let theirs = System::start().await;
+    let mut reader = theirs.reader().await;
+    let door = theirs.door("syslog");
+    let config = format!("[[drains]]\nurl = \"syslog://{door}?drain-data=all\"\n");
+    let ours = System::start_with(&config).await;
+    let own = |message| v2::Envelope {
+        timestamp: 1_790_000_000_123_456_000,
+        source_id: "shop".into(),
+        instance_id: "4".into(),
+        tags: [("zone", "a\"]\\"), ("source_type", "APP/TASK")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        message: Some(message),
+        ..v2::Envelope::default()
+    };
+    let gauge = |name: &str, value| {
+        let unit = "x/s".into();
+        let metrics = [(name.to_owned(), v2::GaugeValue { unit, value })];
+        Message::Gauge(v2::Gauge {
+            metrics: metrics.into(),
+        })
+    };
+    let (name, title) = ("http".to_owned(), "t".to_owned());
+    let (start, stop) = (-5, 1_790_000_000_000_000_000);
+    let sent = [
+        gauge("rate", -1.25e-7),
+        Message::Counter(v2::Counter {
+            name: name.clone(),
+            delta: 3,
+            total: 3,
+        }),
+        Message::Timer(v2::Timer { name, start, stop }),
+        Message::Event(v2::Event {
+            title,
+            body: "a \"b\" ]".into(),
+        }),
+        Message::Log(v2::Log {
+            payload: "the last".into(),
+            r#type: log::Type::Err.into(),
+        }),
+    ]
+    .map(own);
+    let producer = Producer::open(&ours.dial("ingress").await);
+    producer.send(&envelopes::batch(&sent)).await;
+    let came = reader
+        .until(|all| all.iter().any(|one| payload(one) == "the last"))
+        .await;
+    assert_eq!(came, sent);
 }
