@@ -45,6 +45,13 @@ Examples:
 
 The exit code is 1 where the message was not delivered.")]
     Test(TestArgs),
+    /// Deliver again what a drain's receiver refused for good
+    #[command(after_help = "\
+Example:
+  logweir drain replay 1f2e3d4c5b6a7988
+
+Only drains with logweir-spool=true in their URL keep what is refused.")]
+    Replay(OneArgs),
     /// Remove a drain that was added
     #[command(after_help = "Example:\n  logweir drain rm 1f2e3d4c5b6a7988")]
     Rm(OneArgs),
@@ -117,7 +124,7 @@ pub struct WhichArgs {
     pub place: Where,
 }
 
-/// Arguments of `logweir drain show` and `rm`.
+/// Arguments of `logweir drain show`, `replay` and `rm`.
 #[derive(Args, Debug)]
 pub struct OneArgs {
     /// The drain, as `logweir drain list` names it
@@ -168,6 +175,14 @@ pub async fn run(args: DrainArgs) -> Result<(), Failure> {
             match args.json {
                 true => format!("{one}\n"),
                 false => show::one(&one),
+            }
+        }
+        DrainVerb::Replay(args) => {
+            let path = format!("{}/replay", args.id);
+            let done = Ask::new(&args.place, Method::Post, &path)?.answer().await?;
+            match args.json {
+                true => format!("{done}\n"),
+                false => format!("{} envelopes wait for delivery again\n", done["replayed"]),
             }
         }
         DrainVerb::Rm(args) => {

@@ -13,6 +13,8 @@
 //!                                               └─► syslog-udp        a datagram each
 //! ```
 //!
+//! Between queue and batch there may be a spool on disk (`store`).
+//!
 //! What was not sent when a connection broke stays in the batch, from the first message that
 //! did not leave whole, and goes first over the next connection.
 
@@ -24,6 +26,7 @@ mod handle;
 mod http;
 mod line;
 mod settings;
+mod store;
 mod stream;
 mod tell;
 #[cfg(test)]
@@ -36,8 +39,9 @@ use logweir_net::{resolve::Resolver, shutdown::Shutdown, tls::ClientTls};
 use logweir_route::Subscription;
 
 pub use failure::Failure;
-pub use handle::{DrainHandle, DrainState, DrainStatus};
+pub use handle::{DrainHandle, DrainState, DrainStatus, SpoolStatus};
 pub use settings::Settings;
+pub use store::SpoolSettings;
 pub use tell::Reporter;
 
 use crate::{block_list::BlockList, drain::Drain};
@@ -56,6 +60,8 @@ pub struct Delivery {
     pub resolver: Resolver,
     /// Timeouts and delays.
     pub settings: Settings,
+    /// Where drains that ask for it (`logweir-spool=true`) keep what is not delivered.
+    pub spool: Option<SpoolSettings>,
     /// Where the apps are told about their drains.
     pub reporter: Reporter,
     /// Carries the tasks. Once the exchange has ended, each writes out its queue and ends;

@@ -9,6 +9,7 @@
 //! | turn bindings into drains, and see what changed | [`plan`] |
 //! | keep drains away from addresses | [`block_list`] |
 //! | deliver | [`delivery`] |
+//! | keep on disk what is not delivered | [`spool`] |
 //! | tell an app about its drain | [`notice`] |
 
 pub mod binding;
@@ -21,6 +22,7 @@ pub mod headers;
 pub mod notice;
 pub mod plan;
 pub mod secret;
+pub mod spool;
 pub mod url;
 
 pub use drain::{Drain, Scope};

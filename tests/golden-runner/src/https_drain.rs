@@ -130,6 +130,7 @@ impl Rig {
                 lanes: 1,
                 ..Settings::default()
             },
+            spool: None,
             reporter: Reporter::nobody(),
             shutdown: shutdown.clone(),
         });

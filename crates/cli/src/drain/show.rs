@@ -81,6 +81,15 @@ pub(super) fn one(drain: &Value) -> String {
         "waiting",
         format!("{queued} envelopes, {waiting} bytes, and {in_hand} being delivered"),
     );
+    let spool = &drain["spool"];
+    if spool.is_object() {
+        let (waiting, dead) = (text(&spool["waiting"]), text(&spool["dead"]));
+        let gone = text(&spool["lost"]);
+        line(
+            "spool",
+            format!("{waiting} envelopes, {dead} refused and kept, {gone} gone for room"),
+        );
+    }
     let lag = drain["lag_seconds"].as_f64().unwrap_or_default();
     line("lag", format!("{lag:.1} s"));
     line(

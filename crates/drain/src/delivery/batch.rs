@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use logweir_proto::{frames::frames, peek::peek};
-use logweir_route::{Cause, Chunk, Subscription};
+use logweir_route::Chunk;
 use logweir_wire::syslog::{self, Style};
 use tokio::time::Instant;
 
@@ -93,6 +93,8 @@ pub(super) struct Batch {
     lost_until: u32,
     /// When the first chunk was taken.
     since: Option<Instant>,
+    /// Chunks that are through whole.
+    finished: usize,
     scratch: Vec<u8>,
     ends: Vec<usize>,
 }
@@ -116,6 +118,11 @@ impl Batch {
     /// Envelopes that are not through.
     pub(super) fn in_hand(&self) -> u32 {
         self.envelopes - self.through(self.done).0
+    }
+
+    /// Chunks that are through whole since this was last asked.
+    pub(super) fn take_finished(&mut self) -> usize {
+        std::mem::take(&mut self.finished)
     }
 
     /// Takes a chunk and makes its messages.
@@ -280,27 +287,21 @@ impl Batch {
         progress
     }
 
-    /// Counts the envelopes of `count` messages, from the one `after` the first that is not
-    /// through, as lost. That alone does not make them through. Returns how many envelopes
-    /// it were.
-    pub(super) fn lose(
-        &mut self,
-        after: usize,
-        count: usize,
-        cause: Cause,
-        filter: &Filter,
-        queue: &Subscription,
-    ) -> u32 {
+    /// The envelopes of `count` messages, from the one `after` the first that is not through,
+    /// a chunk for each: they are lost, and returned but once. That alone does not make their
+    /// messages through.
+    pub(super) fn lose(&mut self, after: usize, count: usize, filter: &Filter) -> Vec<Chunk> {
         let first = self.done + after;
         let marks = self.marks.get_mut(first..first + count);
         let marks = marks.unwrap_or_default();
         marks.iter_mut().for_each(|mark| mark.lost = true);
         let (Some(from), Some(to)) = (marks.first(), marks.last()) else {
-            return 0;
+            return Vec::new();
         };
         let lost = from.envelope.max(self.lost_until)..to.envelope + 1;
         self.lost_until = lost.end;
-        let (mut position, mut sum) = (0, 0);
+        let mut position = 0;
+        let mut all = Vec::new();
         for chunk in &self.chunks {
             for frame in frames(&chunk.frames).flatten() {
                 let here = lost.contains(&position);
@@ -308,20 +309,19 @@ impl Batch {
                 if !here || (filter.reads_types() && !wanted(frame.envelope, filter)) {
                     continue;
                 }
-                sum += 1;
                 let end = frame.start + frame.bytes.len();
-                let alone = Chunk {
+                all.push(Chunk {
                     frames: chunk.frames.slice(frame.start..end),
                     envelopes: 1,
                     deprecated_tags: chunk.deprecated_tags,
-                };
-                queue.lost_after_taking(cause, &alone);
+                });
             }
         }
-        sum
+        all
     }
 
     fn clear(&mut self) {
+        self.finished += self.chunks.len();
         self.chunks.clear();
         self.envelopes = 0;
         self.filtered = 0;
@@ -351,6 +351,7 @@ impl Batch {
         {
             gone += first.envelopes;
             self.chunks.pop_front();
+            self.finished += 1;
         }
         for mark in &mut self.marks {
             mark.end -= start;
@@ -367,7 +368,10 @@ impl Batch {
     pub(super) fn release(&mut self) {
         let held = self.out.capacity() + self.scratch.capacity() + self.marks.capacity();
         if self.is_empty() && held > KEEP {
-            *self = Self::default();
+            *self = Self {
+                finished: self.finished,
+                ..Self::default()
+            };
         }
     }
 }

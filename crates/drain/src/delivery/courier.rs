@@ -9,14 +9,16 @@ use std::{
 };
 
 use logweir_net::backoff::Backoff;
-use logweir_route::{Cause, Subscription, Taken};
+use logweir_route::{Cause, Chunk, Subscription, Taken};
 use logweir_wire::syslog::Style;
 use tokio::time::{Instant, sleep};
 
 use super::{
     Delivery, DrainState, Failure, Shared,
     batch::{Batch, Form, Framing, Progress},
-    http, stream,
+    http,
+    store::Store,
+    stream,
     tell::Tell,
     udp,
 };
@@ -40,6 +42,7 @@ pub(super) struct Courier {
     backoff: Backoff,
     /// When the last connection was opened.
     connected: Option<Instant>,
+    store: Option<Arc<Store>>,
     /// The queue has ended, and nothing is in it.
     ended: bool,
     /// The last connection ended as soon as it was opened.
@@ -78,6 +81,7 @@ impl Courier {
             batch: Batch::default(),
             tell: Tell::default(),
             connected: None,
+            store: None,
             ended: false,
             dubious: false,
             goal: None,
@@ -100,7 +104,34 @@ impl Courier {
         self.end(cause);
     }
 
+    /// Puts the spool between queue and delivery, if the drain is to have one.
+    async fn open_store(&mut self) {
+        let url = &self.drain.url;
+        if !url.params().spool {
+            return;
+        }
+        let Some(settings) = &self.with.spool else {
+            let id = &self.drain.id;
+            tracing::warn!(drain = %id, "logweir-spool=true, but there is no directory for spools");
+            return;
+        };
+        let store = Store::open(settings, &self.drain.id).await;
+        let abort = self.with.shutdown.abort.clone();
+        let feed = store
+            .clone()
+            .feed(self.queue.clone(), self.shared.stop.clone());
+        self.with.shutdown.tracker.spawn(async move {
+            tokio::select! {
+                () = feed => {}
+                () = abort.cancelled() => {}
+            }
+        });
+        let _ = self.shared.store.set(store.clone());
+        self.store = Some(store);
+    }
+
     async fn work(&mut self) {
+        Box::pin(self.open_store()).await;
         while self.wait().await {
             // Boxed, so that a drain that is idle does not hold the room for it.
             let session: Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>> =
@@ -111,7 +142,13 @@ impl Courier {
                 };
             match session.await {
                 Ok(()) => self.shared.enter(DrainState::Idle),
-                Err(failure) => self.back_off(failure).await,
+                Err(failure) => {
+                    self.back_off(failure).await;
+                    // What is left waits on the disk for the next start.
+                    if self.store.as_ref().is_some_and(|store| store.is_closed()) {
+                        return;
+                    }
+                }
             }
             self.batch.release();
         }
@@ -126,15 +163,29 @@ impl Courier {
             if self.is_over() {
                 return false;
             }
-            if self.queue.load() > 0 {
+            if self.load() > 0 {
                 return true;
             }
+            self.settle_store().await;
             self.until_filled(1).await;
         }
     }
 
-    /// Waits until the queue holds so many bytes, or has ended, or the drain is unbound.
+    /// Bytes that wait.
+    pub(super) fn load(&self) -> u64 {
+        match &self.store {
+            None => self.queue.load() as u64,
+            Some(store) => store.unread(),
+        }
+    }
+
+    /// Waits until so many bytes wait, or there will be no more, or the drain is unbound.
     pub(super) async fn until_filled(&mut self, bytes: u64) {
+        if let Some(store) = &self.store {
+            store.until_filled(bytes).await;
+            self.ended = store.is_closed() && store.unread() == 0;
+            return;
+        }
         let queue = &self.queue;
         let filled = poll_fn(|context| queue.poll_filled(context, bytes));
         if self.goal.is_some() {
@@ -162,8 +213,17 @@ impl Courier {
         self.ended || self.goal.is_some()
     }
 
-    /// Takes from the queue until the batch has so many bytes or the queue has no more.
-    pub(super) fn fill(&mut self, bytes: usize, now: Instant) {
+    /// Takes what waits until the batch has so many bytes or nothing waits.
+    pub(super) async fn fill(&mut self, bytes: usize) {
+        if let Some(store) = self.store.clone() {
+            self.settle_store().await;
+            if self.batch.len() < bytes && store.unread() > 0 {
+                for chunk in store.take(bytes - self.batch.len()).await {
+                    self.add(chunk);
+                }
+            }
+            return self.note_in_hand();
+        }
         while self.batch.len() < bytes {
             let Some(Taken { loss, chunk }) = self.queue.try_take() else {
                 break;
@@ -171,16 +231,31 @@ impl Courier {
             if loss.is_some() {
                 self.tell.lost();
             }
-            let Some(chunk) = chunk else { continue };
-            let added = self.batch.add(chunk, &self.form, now);
-            self.shared.newest.store(added.newest, Relaxed);
-            if added.sanitised > 0 {
-                let sanitised = added.sanitised as u64;
-                self.shared.sanitised.fetch_add(sanitised, Relaxed);
+            if let Some(chunk) = chunk {
+                self.add(chunk);
             }
-            self.note(added.through);
         }
         self.note_in_hand();
+    }
+
+    fn add(&mut self, chunk: Chunk) {
+        let added = self.batch.add(chunk, &self.form, Instant::now());
+        self.shared.newest.store(added.newest, Relaxed);
+        if added.sanitised > 0 {
+            let sanitised = added.sanitised as u64;
+            self.shared.sanitised.fetch_add(sanitised, Relaxed);
+        }
+        self.note(added.through);
+    }
+
+    /// Notes on the disk what is delivered.
+    async fn settle_store(&mut self) {
+        let finished = self.batch.take_finished();
+        if let Some(store) = &self.store
+            && finished > 0
+        {
+            store.delivered(finished).await;
+        }
     }
 
     /// Counts what is through.
@@ -218,12 +293,26 @@ impl Courier {
         self.note(through);
     }
 
-    /// Counts messages as lost. They are through only by [`Courier::sent`].
-    pub(super) fn lose(&mut self, after: usize, count: usize, cause: Cause) {
-        let filter = &self.form.filter;
-        let lost = self.batch.lose(after, count, cause, filter, &self.queue);
+    /// Counts messages as lost, or keeps them where there is a spool. They are through only by
+    /// [`Courier::sent`].
+    pub(super) async fn lose(&mut self, after: usize, count: usize, cause: Cause) {
+        let lost = self.batch.lose(after, count, &self.form.filter);
         // They will be counted as written when they are through.
-        self.shared.written.fetch_sub(lost.into(), Relaxed);
+        let envelopes = i64::try_from(lost.len()).unwrap_or(i64::MAX);
+        self.shared.written.fetch_sub(envelopes, Relaxed);
+        match &self.store {
+            None => self.count_lost(&lost, cause),
+            Some(store) => {
+                let frames = lost.into_iter().map(|chunk| chunk.frames);
+                store.bury(frames.collect()).await;
+            }
+        }
+    }
+
+    fn count_lost(&self, lost: &[Chunk], cause: Cause) {
+        for chunk in lost {
+            self.queue.lost_after_taking(cause, chunk);
+        }
     }
 
     /// A connection stands.
@@ -270,9 +359,9 @@ impl Courier {
         let delay = self.backoff.next().max(asked.min(LONGEST_RETRY_AFTER));
         self.pause(delay).await;
         let too_old = |since: Instant| since.elapsed() >= self.with.settings.give_up_after;
-        if self.batch.since().is_some_and(too_old) {
+        if self.store.is_none() && self.batch.since().is_some_and(too_old) {
             let left = self.batch.left();
-            self.lose(0, left, Cause::GaveUp);
+            self.lose(0, left, Cause::GaveUp).await;
             self.sent(left);
         }
     }
@@ -301,7 +390,12 @@ impl Courier {
     pub(super) fn tell_what_is_due(&mut self, now: Instant) {
         let interval = self.with.settings.notice_interval;
         let queue = &self.queue;
-        let stats = || queue.stats();
+        let overflowed = self.store.as_ref().map_or(0, |store| store.lost());
+        let stats = || {
+            let mut stats = queue.stats();
+            stats.dropped[Cause::QueueFull.index()] += overflowed;
+            stats
+        };
         let reporter = &self.with.reporter;
         self.tell
             .settle(&self.drain, stats, reporter, interval, now);
@@ -312,11 +406,20 @@ impl Courier {
         self.tell.due()
     }
 
-    /// What is left is lost.
+    /// What is left is lost, unless there is a spool.
     fn end(&mut self, cause: Cause) {
-        let left = self.batch.left();
-        self.lose(0, left, cause);
-        self.sent(left);
+        if let Some(store) = &self.store {
+            let unbound = self.shared.stop.is_cancelled();
+            store.close(self.batch.take_finished(), unbound);
+            self.shared.in_hand.store(0, Relaxed);
+        } else {
+            let left = self.batch.left();
+            let lost = self.batch.lose(0, left, &self.form.filter);
+            self.count_lost(&lost, cause);
+            let envelopes = i64::try_from(lost.len()).unwrap_or(i64::MAX);
+            self.shared.written.fetch_sub(envelopes, Relaxed);
+            self.sent(left);
+        }
         self.queue.leave();
         self.shared.enter(DrainState::Ended);
     }

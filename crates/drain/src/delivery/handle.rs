@@ -1,8 +1,9 @@
 //! What others see of a drain's delivery.
 
 use std::{
+    io,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, SystemTime},
@@ -11,7 +12,7 @@ use std::{
 use logweir_route::{QueueStats, Subscription};
 use tokio_util::sync::CancellationToken;
 
-use super::Failure;
+use super::{Failure, store::Store};
 use crate::drain::Drain;
 
 /// What a drain is doing.
@@ -43,7 +44,8 @@ impl DrainState {
     }
 }
 
-/// A drain at one moment. Envelopes balance: `queue.taken` = written + filtered + in_hand.
+/// A drain at one moment. Envelopes balance: `queue.taken` = written + filtered + in_hand. With
+/// a spool what was taken is in the spool first, and those of earlier runs come out of it too.
 #[derive(Clone, Debug)]
 pub struct DrainStatus {
     /// What it is doing.
@@ -73,6 +75,19 @@ pub struct DrainStatus {
     pub bytes: u64,
     /// Fields that were changed to fit into RFC 5424.
     pub sanitised: u64,
+    /// What the spool holds, if the drain has one.
+    pub spool: Option<SpoolStatus>,
+}
+
+/// The spool of a drain, in envelopes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SpoolStatus {
+    /// Not delivered yet.
+    pub waiting: u64,
+    /// Refused for good, and kept for [`DrainHandle::replay`].
+    pub dead: u64,
+    /// Gone since the start of the process, to keep the bounds.
+    pub lost: u64,
 }
 
 /// What the task tells and others read.
@@ -88,6 +103,7 @@ pub(super) struct Shared {
     pub(super) connections: AtomicU64,
     /// Timestamp of the newest envelope delivered.
     pub(super) newest: AtomicI64,
+    pub(super) store: OnceLock<Arc<Store>>,
     condition: Mutex<Condition>,
 }
 
@@ -109,6 +125,7 @@ impl Shared {
             sanitised: AtomicU64::new(0),
             connections: AtomicU64::new(0),
             newest: AtomicI64::new(0),
+            store: OnceLock::new(),
             condition: Mutex::new(Condition {
                 state: DrainState::Idle,
                 since: SystemTime::now(),
@@ -200,6 +217,26 @@ impl DrainHandle {
             messages: shared.messages.load(Relaxed),
             bytes: shared.bytes.load(Relaxed),
             sanitised: shared.sanitised.load(Relaxed),
+            spool: shared.store.get().map(|store| SpoolStatus {
+                waiting: store.envelopes(),
+                dead: store.dead(),
+                lost: store.lost(),
+            }),
+        }
+    }
+
+    /// Delivers again what the receiver refused for good. Returns how many envelopes that are;
+    /// `None` if the drain has no spool.
+    ///
+    /// # Errors
+    /// The files of the spool cannot be read or written.
+    pub fn replay(&self) -> impl Future<Output = io::Result<Option<u64>>> + Send + use<> {
+        let store = self.shared.store.get().cloned();
+        async move {
+            match store {
+                None => Ok(None),
+                Some(store) => store.replay().await.map(Some),
+            }
         }
     }
 

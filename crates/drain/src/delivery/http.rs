@@ -65,7 +65,7 @@ pub(super) async fn session(courier: &mut Courier) -> Result<(), Failure> {
         if batching {
             gather(courier, session.full).await;
         } else if courier.batch.is_empty() {
-            courier.fill(TAKE, now);
+            courier.fill(TAKE).await;
         }
         if courier.batch.is_empty() {
             let end = old.min(used + idle);
@@ -106,7 +106,7 @@ async fn gather(courier: &mut Courier, full: usize) {
         if courier.batch.len() >= full || end.is_some_and(|end| now >= end) {
             return;
         }
-        courier.fill(full, now);
+        courier.fill(full).await;
         let Some(end) = courier.batch.since().map(|since| since + interval) else {
             return;
         };
@@ -115,7 +115,7 @@ async fn gather(courier: &mut Courier, full: usize) {
         }
         tokio::select! {
             () = courier.until_filled(GATHERED) => {}
-            () = sleep_until(end) => courier.fill(full, now),
+            () = sleep_until(end) => courier.fill(full).await,
         }
     }
 }
@@ -141,7 +141,7 @@ impl Session {
             }
             Verdict::Refused(413) if count > 1 && size / 2 >= SMALLEST => self.full = size / 2,
             Verdict::Refused(code) => {
-                courier.lose(0, count, Cause::Refused);
+                courier.lose(0, count, Cause::Refused).await;
                 courier.sent(count);
                 refused(courier, code).await;
             }
@@ -171,7 +171,7 @@ impl Session {
                 Ok(Verdict::Taken) => through.push(at),
                 Ok(Verdict::Refused(status)) => {
                     code = Some(status);
-                    courier.lose(at, 1, Cause::Refused);
+                    courier.lose(at, 1, Cause::Refused).await;
                     through.push(at);
                 }
                 // A receiver may not want that many connections.

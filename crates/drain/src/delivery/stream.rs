@@ -15,7 +15,7 @@ const WRITE: usize = 128 << 10;
 const GATHER: Duration = Duration::from_millis(10);
 
 /// … unless this many bytes wait.
-const GATHERED: usize = 32 << 10;
+const GATHERED: u64 = 32 << 10;
 
 /// Opens a connection and writes to it until it is too old, nothing was to be sent for long,
 /// or the drain ends.
@@ -37,10 +37,10 @@ pub(super) async fn session(courier: &mut Courier) -> Result<(), Failure> {
         courier.tell_what_is_due(now);
         if courier.batch.is_empty() {
             let gathered = written + GATHER;
-            if now < gathered && courier.queue.load() < GATHERED && !courier.is_ending() {
-                wait(courier, &mut line, GATHERED as u64, gathered).await?;
+            if now < gathered && courier.load() < GATHERED && !courier.is_ending() {
+                wait(courier, &mut line, GATHERED, gathered).await?;
             }
-            courier.fill(WRITE, Instant::now());
+            courier.fill(WRITE).await;
         }
         if courier.batch.is_empty() {
             let end = old.min(written + idle);

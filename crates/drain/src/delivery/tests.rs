@@ -21,6 +21,7 @@ fn courier() -> Courier {
         block_list: BlockList::default(),
         resolver: Resolver::new(),
         settings: Settings::default(),
+        spool: None,
         reporter: Reporter::nobody(),
         shutdown: Shutdown::new(),
     });

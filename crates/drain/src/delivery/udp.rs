@@ -39,7 +39,7 @@ pub(super) async fn session(courier: &mut Courier) -> Result<(), Failure> {
         let now = Instant::now();
         courier.tell_what_is_due(now);
         if courier.batch.is_empty() {
-            courier.fill(TAKE, now);
+            courier.fill(TAKE).await;
         }
         if courier.batch.is_empty() {
             let end = old.min(used + idle);
@@ -60,7 +60,7 @@ pub(super) async fn session(courier: &mut Courier) -> Result<(), Failure> {
         match socket.send(message).await {
             Ok(_) => courier.sent(1),
             Err(error) if is_too_large(&error) => {
-                courier.lose(0, 1, Cause::TooLarge);
+                courier.lose(0, 1, Cause::TooLarge).await;
                 courier.sent(1);
             }
             // What a datagram before this one met with.

@@ -72,6 +72,8 @@ pub struct Params {
     pub internal_tls: bool,
     /// Ours: bodies of `https-batch` are compressed.
     pub gzip: bool,
+    /// Ours: what is not delivered is kept on disk.
+    pub spool: bool,
     /// Ours: escapes in user and password are undone before they become credentials.
     pub decode_user: bool,
     /// Ours: sent with every request.
@@ -138,6 +140,7 @@ pub(super) fn read(
         metadata: query.metadata(defaults.metadata),
         internal_tls: query.get("ssl-strict-internal") == "true",
         gzip: query.get("logweir-gzip") == "true",
+        spool: query.get("logweir-spool") == "true",
         decode_user: query.get("logweir-decode-user") == "true",
         headers,
     })

@@ -6,6 +6,7 @@ mod https;
 mod https_batch;
 mod receiver;
 mod rig;
+mod spool;
 mod tcp;
 mod tls;
 mod udp;

@@ -1,6 +1,7 @@
 //! An exchange, drains on it, and waiting for things to become true.
 
 use std::{
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -10,7 +11,7 @@ use logweir_drain::{
     Drain, Scope,
     binding::Pem,
     block_list::BlockList,
-    delivery::{self, Delivery, DrainHandle, DrainStatus, Reporter, Settings},
+    delivery::{self, Delivery, DrainHandle, DrainStatus, Reporter, Settings, SpoolSettings},
     url::{DrainUrl, UrlDefaults},
 };
 use logweir_net::{
@@ -72,6 +73,21 @@ impl Rig {
     }
 
     pub(crate) fn blocking(settings: Settings, bytes: usize, blocked: &str) -> Self {
+        Self::build(settings, bytes, blocked, None)
+    }
+
+    /// With spools of so many bytes in this directory.
+    pub(crate) fn spooling(settings: Settings, dir: &Path, bytes: u64) -> Self {
+        let dir = dir.to_owned();
+        Self::build(settings, 4 << 20, "", Some(SpoolSettings { dir, bytes }))
+    }
+
+    fn build(
+        settings: Settings,
+        bytes: usize,
+        blocked: &str,
+        spool: Option<SpoolSettings>,
+    ) -> Self {
         // Whom everybody trusts; no receiver here is one of theirs.
         let dir = TempDir::new().unwrap();
         let ca = dir.path().join("ca.crt");
@@ -87,6 +103,7 @@ impl Rig {
             block_list: BlockList::parse(blocked.split(',')).unwrap(),
             resolver: Resolver::new(),
             settings,
+            spool,
             reporter: Reporter::new(move |envelope| {
                 let envelope = v2::Envelope::decode(envelope.as_slice()).unwrap();
                 let Some(Body::Log(log)) = envelope.message else {

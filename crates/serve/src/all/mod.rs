@@ -129,7 +129,11 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
         context,
     )?;
     let notices = Box::new(exchange.publisher());
-    let own = &config.delivery;
+    let mut own = config.delivery.clone();
+    if own.spool_dir.as_os_str().is_empty() {
+        own.spool_dir = config.data_dir.join("spool");
+    }
+    let own = &own;
     let drains = Drains::new(&exchange, own, &config.router.tls.ca, notices, context)?;
     let defaults = own.url_defaults();
     drains::follow_declared(&drains, defaults, context)?;

@@ -8,6 +8,7 @@
 //! | `POST /api/drains/test` | tries one out that is not there |
 //! | `GET /api/drains/ID` | one drain |
 //! | `POST /api/drains/ID/test` | tries it out |
+//! | `POST /api/drains/ID/replay` | delivers again what its receiver refused for good |
 //! | `DELETE /api/drains/ID` | removes it, if it was added here |
 
 use std::{path::Path, sync::Arc};
@@ -98,15 +99,17 @@ impl DrainsApi {
         let path = request.uri.path().strip_prefix(PATH).unwrap_or_default();
         let mut path = path.split('/').skip(1).map(str::to_owned);
         let (id, verb) = (path.next(), path.next());
-        if path.next().is_some() || verb.as_ref().is_some_and(|verb| verb != "test") {
+        let verb = verb.as_deref().map(Verb::of);
+        if path.next().is_some() || verb == Some(None) {
             return not_found();
         }
+        let verb = verb.flatten();
         let answer = match (request.method, id, verb) {
             (Method::GET, None, _) => Ok(self.0.list()),
             (Method::GET, Some(id), None) => self.0.show(&id),
             (Method::DELETE, Some(id), None) => self.0.remove(&id).await,
             (Method::POST, id, verb) => match expects_json(&request.headers) {
-                Ok(()) => self.0.post(id, verb.is_some(), body).await,
+                Ok(()) => self.0.post(id, verb, body).await,
                 Err(refusal) => Err(refusal),
             },
             _ => return method_not_allowed(),
@@ -114,6 +117,23 @@ impl DrainsApi {
         match answer {
             Ok((status, value)) => answered(status, &value),
             Err(Refusal(status, reason)) => answered(status, &json!({ "error": reason })),
+        }
+    }
+}
+
+/// What can be asked of one drain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verb {
+    Test,
+    Replay,
+}
+
+impl Verb {
+    fn of(word: &str) -> Option<Self> {
+        match word {
+            "test" => Some(Self::Test),
+            "replay" => Some(Self::Replay),
+            _ => None,
         }
     }
 }
@@ -127,12 +147,13 @@ impl Inner {
         (StatusCode::OK, json!({ "drains": all }))
     }
 
-    async fn post(&self, id: Option<String>, test: bool, body: Body) -> Answer {
-        match id {
-            None => self.add(body).await,
-            Some(id) if test => self.test(&id).await,
-            Some(id) if id == "test" => self.test_new(body).await,
-            Some(_) => Err(Refusal(
+    async fn post(&self, id: Option<String>, verb: Option<Verb>, body: Body) -> Answer {
+        match (id, verb) {
+            (None, _) => self.add(body).await,
+            (Some(id), Some(Verb::Test)) => self.test(&id).await,
+            (Some(id), Some(Verb::Replay)) => self.replay(&id).await,
+            (Some(id), None) if id == "test" => self.test_new(body).await,
+            (Some(_), None) => Err(Refusal(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "a drain cannot be changed; remove it and add another".to_owned(),
             )),
@@ -213,6 +234,27 @@ impl Inner {
     async fn test(&self, id: &str) -> Answer {
         let found = self.drains.find(id).ok_or_else(|| unknown(id))?;
         Ok(self.tried(&found.drain).await)
+    }
+
+    async fn replay(&self, id: &str) -> Answer {
+        let found = self.drains.find(id).ok_or_else(|| unknown(id))?;
+        match self.drains.replay(id).await {
+            Ok(Some(envelopes)) => {
+                tracing::info!("{envelopes} envelopes go to the drain {id} again");
+                Ok((StatusCode::OK, json!({ "replayed": envelopes })))
+            }
+            Ok(None) => Err(Refusal(
+                StatusCode::CONFLICT,
+                format!(
+                    "the drain {id} to {} keeps nothing; add logweir-spool=true to its URL",
+                    found.drain.url
+                ),
+            )),
+            Err(error) => Err(Refusal(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                format!("the spool of the drain {id} cannot be read: {error}"),
+            )),
+        }
     }
 
     async fn tried(&self, drain: &Arc<Drain>) -> (StatusCode, Value) {

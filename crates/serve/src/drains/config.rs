@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use logweir_drain::{
-    delivery::Settings,
+    delivery::{Settings, SpoolSettings},
     secret::Secret,
-    url::{DrainUrl, UrlDefaults},
+    url::UrlDefaults,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -59,6 +59,11 @@ pub struct DeliveryConfig {
     #[serde(with = "duration")]
     #[schemars(with = "duration::Text")]
     pub give_up_after: Duration,
+    /// Directory for what drains with `logweir-spool=true` have not delivered. Empty: `spool` in
+    /// the data directory, for roles that have one; otherwise such drains are as all others.
+    pub spool_dir: PathBuf,
+    /// Most bytes of one drain in it.
+    pub spool_bytes: u64,
     /// An app is told about one drain at most this often.
     #[serde(with = "duration")]
     #[schemars(with = "duration::Text")]
@@ -93,6 +98,8 @@ impl Default for DeliveryConfig {
             aggregate_connection_age: max_age_aggregate,
             retry_max: backoff_max,
             give_up_after,
+            spool_dir: PathBuf::new(),
+            spool_bytes: 1 << 30,
             notice_interval,
         }
     }
@@ -104,6 +111,15 @@ impl DeliveryConfig {
         UrlDefaults {
             metadata: self.metadata,
         }
+    }
+
+    /// Where spools are, if there are any.
+    pub(super) fn spool(&self) -> Option<SpoolSettings> {
+        let dir = Some(&self.spool_dir).filter(|dir| !dir.as_os_str().is_empty())?;
+        Some(SpoolSettings {
+            dir: dir.clone(),
+            bytes: self.spool_bytes,
+        })
     }
 
     pub(super) fn settings(&self) -> Settings {
@@ -177,11 +193,9 @@ impl DrainConfig {
         })
     }
 
-    /// The URL without secrets, as far as it is one.
-    pub fn shown(&self) -> String {
-        match DrainUrl::parse(self.url.reveal(), &UrlDefaults::default()) {
-            Ok(url) => url.anonymous().to_owned(),
-            Err(_) => "a drain".to_owned(),
-        }
+    /// Whether it is more than what the configuration itself says.
+    pub(super) fn has_files(&self) -> bool {
+        let files = [&self.cert, &self.key, &self.ca];
+        files.iter().any(|path| !path.as_os_str().is_empty())
     }
 }

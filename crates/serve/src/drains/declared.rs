@@ -31,7 +31,12 @@ pub(crate) fn follow(
             tokio::select! {
                 changed = live.changed() => if changed.is_err() { return },
                 () = reload.notified() => {}
-                () = tokio::time::sleep(LOOK) => {}
+                () = tokio::time::sleep(LOOK) => {
+                let drains = live.borrow();
+                if !drains.drains.iter().any(DrainConfig::has_files) {
+                    continue;
+                }
+            }
             }
             let declared = made(&live.borrow_and_update().drains, &defaults);
             match declared {

@@ -19,6 +19,7 @@ mod view;
 
 use std::{
     collections::{BTreeMap, HashMap},
+    io,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -182,6 +183,23 @@ impl Drains {
         self.lock().running.get(id).map(listed)
     }
 
+    /// Delivers again what the receiver of this drain refused for good. Returns how many
+    /// envelopes that are; `None` without such a drain, or if it has no spool.
+    ///
+    /// # Errors
+    /// The disk.
+    pub async fn replay(&self, id: &str) -> io::Result<Option<u64>> {
+        let replay = self
+            .lock()
+            .running
+            .get(id)
+            .map(|(_, handle)| handle.replay());
+        match replay {
+            None => Ok(None),
+            Some(replay) => replay.await,
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -230,6 +248,7 @@ fn delivery(
         block_list,
         resolver: Resolver::new(),
         settings: config.settings(),
+        spool: config.spool(),
         reporter,
         shutdown: context.shutdown.clone(),
     })

@@ -63,6 +63,7 @@ pub(super) async fn run(drain: &Arc<Drain>, with: &Delivery) -> Result<Duration,
             give_up_after: PATIENCE,
             ..with.settings.clone()
         },
+        spool: None,
         reporter: Reporter::nobody(),
         shutdown: with.shutdown.clone(),
     });

@@ -51,6 +51,9 @@ pub(super) fn json(one: &Listed) -> Value {
         "filtered": status.filtered,
         "sanitised": status.sanitised,
         "lost": lost,
+        "spool": status.spool.map(|spool| {
+            json!({ "waiting": spool.waiting, "dead": spool.dead, "lost": spool.lost })
+        }),
     })
 }
 

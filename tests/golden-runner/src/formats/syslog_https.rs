@@ -36,7 +36,7 @@ pub(super) fn judge(lines: &[&str]) -> Vec<Verdict> {
             omit_metadata: case.omit_metadata,
             batch_bytes: 512 << 10,
         };
-        let mut asked = rig.deliver(&wanted, &[case.envelope.0.clone()])?;
+        let mut asked = rig.deliver(&wanted, std::slice::from_ref(&case.envelope.0))?;
         let mut rules = vec![Rule::NamesItself];
         if !as_the_peers(&mut asked) {
             return Ok(Verdict::Differs("a request without our name".to_owned()));

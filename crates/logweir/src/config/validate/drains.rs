@@ -5,6 +5,9 @@ use logweir_drain::block_list::BlockList;
 use super::Found;
 use crate::config::settings::Settings;
 
+/// Least bytes of a spool.
+const MIN_SPOOL: u64 = 1 << 20;
+
 impl Found {
     pub(super) fn syslog_agent(&mut self, settings: &Settings) {
         let own = &settings.syslog_agent;
@@ -52,6 +55,10 @@ impl Found {
             ("notice_interval", own.notice_interval),
         ] {
             self.not_zero(&format!("delivery.{key}"), value);
+        }
+        if own.spool_bytes < MIN_SPOOL {
+            let reason = format!("is less than {MIN_SPOOL}: that is one chunk of a queue");
+            self.add("delivery.spool_bytes", reason);
         }
         let mut known = Vec::new();
         for (index, drain) in settings.drains.iter().enumerate() {
