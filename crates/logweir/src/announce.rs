@@ -36,8 +36,10 @@ fn ready() {
 
 fn carries(door: &str, https: bool) -> &'static str {
     match door {
-        "http" if https => "HTTPS: /v2/read, /apps/…, /firehose/…, /metrics, /healthz, /readyz",
-        "http" => "HTTP: /v2/read, /apps/…, /firehose/…, /metrics, /healthz, /readyz",
+        "http" if https => {
+            "HTTPS: /v2/read, /apps/…, /firehose/…, /api/drains, /metrics, /healthz, /readyz"
+        }
+        "http" => "HTTP: /v2/read, /apps/…, /firehose/…, /api/drains, /metrics, /healthz, /readyz",
         "grpc" => "gRPC with mutual TLS: readers, agents",
         "ingress" => "gRPC with mutual TLS: local producers",
         "dropsonde" => "UDP: local producers of V1 (dropsonde) envelopes",

@@ -103,3 +103,6 @@ pub(crate) fn started(doors: &Doors<'_>) -> Vec<String> {
     lines.push(format!("grpc bound to: {}", doors.get("grpc")));
     lines
 }
+
+#[cfg(test)]
+mod tests;

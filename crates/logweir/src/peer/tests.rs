@@ -65,6 +65,8 @@ fn program_names_are_peers() {
     assert_eq!(of("./agent"), Some(Name::Agent));
     assert_eq!(of("rlp-gateway"), Some(Name::RlpGateway));
     assert_eq!(of("udp-forwarder"), Some(Name::UdpForwarder));
+    assert_eq!(of("forwarder-agent"), Some(Name::ForwarderAgent));
+    assert_eq!(of("syslog-agent"), Some(Name::SyslogAgent));
     assert_eq!(of("trafficcontroller"), Some(Name::TrafficController));
     assert_eq!(of("gateway"), Some(Name::NotYet("gateway")));
     assert_eq!(of("logweir"), None);
