@@ -29,7 +29,15 @@ impl SyslogSink {
     /// # Panics
     /// When there is none.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        Self::at(([127, 0, 0, 1], 0).into()).await
+    }
+
+    /// Listens at an address.
+    ///
+    /// # Panics
+    /// When it is taken.
+    pub async fn at(address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let messages = Messages::default();
         let into = Arc::clone(&messages);
