@@ -14,8 +14,11 @@ use crate::{
     reader::Wish,
     report::Row,
     rig::{Audience, Rig, difference},
+    sink::Protocol,
     status,
 };
+
+mod drains;
 
 /// A question that the bench answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -49,6 +52,20 @@ pub(crate) enum Case {
     Websocket,
     /// The same beside 100 streams of apps that never log.
     Idle,
+    /// Cost of a syslog agent: one drain of all sources over TCP, and one for each of 50 apps.
+    Syslog,
+    /// Most envelopes a second without loss through one drain over TCP.
+    SyslogSustained,
+    /// What `syslog` measures, over TLS.
+    SyslogTls,
+    /// The same with batches over HTTPS.
+    HttpsBatch,
+    /// One drain for each of 50 apps, and then the last of them leads to a port that answers
+    /// no connection: what the other 49 get (its envelopes are in none of the columns).
+    Blackholed,
+    /// A syslog agent with 10,000 drains, all but one of apps that never log: memory, and
+    /// processor time at rest.
+    IdleDrains,
 }
 
 /// How long and how hard.
@@ -153,6 +170,12 @@ impl Case {
                     .v1("router, websocket, 100 idle", WEBSOCKET, idle(100))
                     .await?,
             ],
+            Case::Syslog => bench.drains("syslog", Protocol::Syslog).await?,
+            Case::SyslogSustained => vec![bench.drain_sustained().await?],
+            Case::SyslogTls => bench.drains("syslog-tls", Protocol::SyslogTls).await?,
+            Case::HttpsBatch => bench.drains("https-batch", Protocol::HttpsBatch).await?,
+            Case::Blackholed => bench.blackholed().await?,
+            Case::IdleDrains => vec![bench.idle_drains().await?],
         })
     }
 }

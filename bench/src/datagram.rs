@@ -16,7 +16,8 @@ use tokio::time::Instant;
 
 use crate::{
     clock::Clock,
-    load::{MAGIC, Mark, find, marked, patch_time},
+    line::MAGIC,
+    load::{Mark, find, marked, patch_time},
     producer::{Gauge, whole},
 };
 

@@ -12,6 +12,7 @@ use crate::{
     clock::Clock,
     datagram::Datagrams,
     identity::Identities,
+    line::Form,
     link,
     load::Template,
     producer::{Pace, Producer},
@@ -58,8 +59,8 @@ pub(crate) enum Outlet {
 
 /// Where the load goes in.
 pub(crate) enum Entry {
-    /// `BatchSender` streams, each on one of these.
-    Grpc(Vec<H2>),
+    /// `BatchSender` streams, each on one of these, of payloads in this form.
+    Grpc(Vec<H2>, Form),
     /// Datagrams to this port.
     Udp(u16),
 }
@@ -67,7 +68,14 @@ pub(crate) enum Entry {
 impl Entry {
     /// The ingress at a port whose certificate carries a name.
     pub(crate) async fn grpc(ids: &Identities, to: (u16, &str)) -> Result<Self> {
-        Ok(Self::Grpc(connections(ids, to, PRODUCERS).await?))
+        let connections = connections(ids, to, PRODUCERS).await?;
+        Ok(Self::Grpc(connections, Form::Bytes))
+    }
+
+    /// The same for what comes out as text.
+    pub(crate) async fn text(ids: &Identities, to: (u16, &str)) -> Result<Self> {
+        let connections = connections(ids, to, PRODUCERS).await?;
+        Ok(Self::Grpc(connections, Form::Text))
     }
 
     /// Starts producer `index` of the load's, as stream number `stream`.
@@ -80,8 +88,8 @@ impl Entry {
         limit: u64,
     ) -> Result<Producer> {
         Ok(match self {
-            Entry::Grpc(connections) => {
-                let template = Template::new(sources, stream)?;
+            Entry::Grpc(connections, form) => {
+                let template = Template::of(*form, sources, stream)?;
                 let h2 = connections[index % connections.len().max(1)].clone();
                 Producer::start(h2, template, pace, clock, limit)
             }

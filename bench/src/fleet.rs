@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use crate::{identity::Identities, process::Process};
+use crate::{
+    identity::{self, Identities},
+    process::Process,
+};
 
 /// The binaries of one implementation under the peers' names.
 pub(crate) struct Implementation {
@@ -16,7 +19,22 @@ pub(crate) struct Implementation {
 }
 
 /// Names that tell a binary which role to play.
-const NAMES: [&str; 4] = ["doppler", "rlp", "loggregator-agent", "trafficcontroller"];
+const NAMES: [&str; 5] = [
+    "doppler",
+    "rlp",
+    "loggregator-agent",
+    "trafficcontroller",
+    "syslog-agent",
+];
+
+/// Where a syslog agent has its drains from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Bound<'a> {
+    /// One drain of all sources to this URL.
+    All(&'a str),
+    /// The binding cache on this port.
+    Cache(u16),
+}
 
 impl Implementation {
     /// Our binary, under each name by a symbolic link.
@@ -150,6 +168,53 @@ impl Implementation {
             },
         )
         .await
+    }
+
+    /// Starts a syslog agent with these drains.
+    pub(crate) async fn syslog_agent(&self, ids: &Identities, bound: Bound<'_>) -> Result<Process> {
+        let files = |prefix: [&'static str; 3]| ids.role("metron", prefix[0], prefix[1], prefix[2]);
+        let mut env = files([
+            "AGENT_CERT_FILE_PATH",
+            "AGENT_KEY_FILE_PATH",
+            "AGENT_CA_FILE_PATH",
+        ]);
+        env.extend(files([
+            "METRICS_CERT_FILE_PATH",
+            "METRICS_KEY_FILE_PATH",
+            "METRICS_CA_FILE_PATH",
+        ]));
+        env.extend([
+            ("AGENT_PORT", "0".into()),
+            ("AGENT_CIPHER_SUITES", String::new()),
+            // Nobody there: what apps are told is no part of the load.
+            ("LOGGREGATOR_AGENT_ADDR", "127.0.0.1:0".into()),
+            ("DRAIN_SKIP_CERT_VERIFY", "false".into()),
+            (
+                "DRAIN_TRUSTED_CA_FILE",
+                ids.ca().to_string_lossy().into_owned(),
+            ),
+            ("METRICS_PORT", "0".into()),
+            ("PPROF_PORT", "0".into()),
+            ("DEBUG_METRICS", "false".into()),
+            ("USE_RFC3339", "false".into()),
+        ]);
+        match bound {
+            Bound::All(url) => env.push(("AGGREGATE_DRAIN_URLS", url.to_owned())),
+            Bound::Cache(port) => {
+                env.extend(files([
+                    "CACHE_CERT_FILE_PATH",
+                    "CACHE_KEY_FILE_PATH",
+                    "CACHE_CA_FILE_PATH",
+                ]));
+                env.extend([
+                    ("CACHE_URL", format!("https://127.0.0.1:{port}")),
+                    ("CACHE_COMMON_NAME", identity::CACHE.to_owned()),
+                    ("CACHE_POLLING_INTERVAL", "15s".into()),
+                ]);
+            }
+        }
+        let program = self.program("syslog-agent")?;
+        Process::start("syslog agent", &program, env, &["grpc"]).await
     }
 
     /// Starts a traffic controller over the router at `router`, which asks nobody who may

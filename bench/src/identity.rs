@@ -3,6 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use anyhow::Result;
+use logweir_net::tls::TlsPaths;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
@@ -10,15 +11,21 @@ use rcgen::{
 use tempfile::TempDir;
 
 /// The names that callers verify, and the bench itself.
-const ROLES: [&str; 5] = [
+const ROLES: [&str; 7] = [
     "doppler",
     "reverselogproxy",
     "trafficcontroller",
     "metron",
+    SINK,
+    CACHE,
     CLIENT,
 ];
 /// The identity of producers and readers.
 const CLIENT: &str = "client";
+/// The identity of receivers of drains.
+const SINK: &str = "sink";
+/// The identity of the binding cache, and the name that agents verify.
+pub(crate) const CACHE: &str = "bindingcache";
 
 /// PEM files in a directory that goes with the value.
 pub(crate) struct Identities {
@@ -63,6 +70,25 @@ impl Identities {
     /// Certificate and key of the bench itself.
     pub(crate) fn client(&self) -> (PathBuf, PathBuf) {
         self.pair(CLIENT)
+    }
+
+    /// What receivers of drains load.
+    pub(crate) fn sink(&self) -> TlsPaths {
+        self.server(SINK)
+    }
+
+    /// What the binding cache loads.
+    pub(crate) fn cache(&self) -> TlsPaths {
+        self.server(CACHE)
+    }
+
+    fn server(&self, role: &str) -> TlsPaths {
+        let (cert, key) = self.pair(role);
+        TlsPaths {
+            cert,
+            key,
+            ca: self.ca(),
+        }
     }
 
     /// The variables that give a role its identity.

@@ -8,14 +8,12 @@ use bytes::{BufMut, Bytes, BytesMut};
 use logweir_proto::{frames::push_frame, v2};
 use prost::Message;
 
+use crate::line::Form;
+
 /// Envelopes of one full batch, as the peers send them.
 pub(crate) const BATCH: usize = 100;
 /// Length of a gRPC message prefix.
 const PREFIX: usize = 5;
-/// Starts a payload of the load, so that notices and other envelopes are told apart.
-pub(crate) const MAGIC: [u8; 7] = *b"\0lwload";
-/// Bytes of a log payload.
-const PAYLOAD: usize = 256;
 /// Number of the stream that only opens the way before a measurement.
 pub(crate) const PRIMING: u8 = u8::MAX;
 /// A time whose varint has the nine bytes that every time from 1972 to 2262 has.
@@ -32,6 +30,7 @@ struct Spot {
 struct Page {
     bytes: BytesMut,
     spots: Vec<Spot>,
+    form: Form,
 }
 
 /// The messages of one producer: pages in turn, as many as its sources fill.
@@ -41,29 +40,32 @@ pub(crate) struct Template {
 }
 
 impl Page {
-    fn new(sources: &[String], stream: u8) -> Result<Self> {
+    fn new(sources: &[String], stream: u8, form: Form) -> Result<Self> {
         let mut bytes = BytesMut::new();
         bytes.put_bytes(0, PREFIX);
         let mut spots = Vec::with_capacity(BATCH);
         for source in sources.iter().cycle().take(BATCH) {
-            push_frame(&mut bytes, &envelope(source, stream).encode_to_vec());
+            push_frame(
+                &mut bytes,
+                &envelope(source, form.payload(stream)).encode_to_vec(),
+            );
             let start = spots.last().map_or(PREFIX, |spot: &Spot| spot.end);
-            let magic = find(&bytes[start..], &MAGIC).context("payload not found")?;
+            let magic = find(&bytes[start..], form.magic()).context("payload not found")?;
             let time = find(&bytes[start..], &time_field()).context("time not found")?;
             spots.push(Spot {
                 time: start + time + 1,
-                number: start + magic + MAGIC.len() + 1,
+                number: start + magic + form.number_at(),
                 end: bytes.len(),
             });
         }
-        Ok(Self { bytes, spots })
+        Ok(Self { bytes, spots, form })
     }
 
     /// See [`Template::message`].
     fn message(&mut self, count: usize, now: u64, number: u64) -> Bytes {
         for (spot, number) in self.spots.iter().take(count).zip(number..) {
             patch_time(&mut self.bytes[spot.time..spot.time + 9], now);
-            self.bytes[spot.number..spot.number + 8].copy_from_slice(&number.to_le_bytes());
+            self.form.patch(&mut self.bytes[spot.number..], number, now);
         }
         let end = self.spots[count.clamp(1, BATCH) - 1].end;
         let length = u32::try_from(end - PREFIX).unwrap_or(u32::MAX);
@@ -75,9 +77,14 @@ impl Page {
 impl Template {
     /// Logs of the given sources in turn, marked as coming from producer `stream`.
     pub(crate) fn new(sources: &[String], stream: u8) -> Result<Self> {
+        Self::of(Form::Bytes, sources, stream)
+    }
+
+    /// The same with marks in this form.
+    pub(crate) fn of(form: Form, sources: &[String], stream: u8) -> Result<Self> {
         let pages = sources
             .chunks(BATCH)
-            .map(|sources| Page::new(sources, stream));
+            .map(|sources| Page::new(sources, stream, form));
         Ok(Self {
             pages: pages.collect::<Result<_>>()?,
             next: 0,
@@ -131,7 +138,7 @@ pub(crate) fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
         .position(|window| window == needle)
 }
 
-fn envelope(source: &str, stream: u8) -> v2::Envelope {
+fn envelope(source: &str, payload: Vec<u8>) -> v2::Envelope {
     let tags = [
         ("app_id", source),
         ("app_name", "checkout-frontend"),
@@ -142,11 +149,6 @@ fn envelope(source: &str, stream: u8) -> v2::Envelope {
         ("process_type", "web"),
         ("source_type", "APP/PROC/WEB"),
     ];
-    let mut payload = Vec::with_capacity(PAYLOAD);
-    payload.extend_from_slice(&MAGIC);
-    payload.push(stream);
-    payload.extend_from_slice(&[0; 8]);
-    payload.resize(PAYLOAD, b'x');
     v2::Envelope {
         timestamp: SOME_TIME,
         source_id: source.into(),
@@ -202,7 +204,7 @@ pub(crate) fn marked(envelope: &[u8], time_key: u64, log_key: u64) -> Option<Mar
             },
         }
     }
-    let payload = payload?.strip_prefix(&MAGIC)?;
+    let payload = payload?.strip_prefix(Form::Bytes.magic())?;
     let (stream, payload) = payload.split_first()?;
     let number = u64::from_le_bytes(payload.first_chunk().copied()?);
     Some(Mark {

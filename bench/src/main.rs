@@ -12,6 +12,7 @@ use std::{
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 
+mod bindings;
 mod capacity;
 mod case;
 mod clock;
@@ -20,6 +21,7 @@ mod ends;
 mod fleet;
 mod identity;
 mod kernel;
+mod line;
 mod link;
 mod load;
 mod process;
@@ -27,6 +29,7 @@ mod producer;
 mod reader;
 mod report;
 mod rig;
+mod sink;
 mod status;
 mod tally;
 mod usage;
@@ -45,8 +48,8 @@ use identity::Identities;
 struct Args {
     /// What to measure; everything when none is named.
     cases: Vec<Case>,
-    /// Directory with another implementation's `doppler`, `rlp`, `loggregator-agent` and
-    /// `trafficcontroller` (those that the cases need), measured in turn with ours.
+    /// Directory with another implementation's `doppler`, `rlp`, `loggregator-agent`,
+    /// `trafficcontroller` and `syslog-agent` (those that the cases need), measured in turn with ours.
     #[arg(long, value_name = "DIR")]
     peer_dir: Option<PathBuf>,
     /// Measure the peer alone.

@@ -118,6 +118,11 @@ impl Reader {
         Self { stop, task }
     }
 
+    /// A reader that is this task, which ends once `stop` is cancelled.
+    pub(crate) fn of(stop: CancellationToken, task: JoinHandle<Result<()>>) -> Self {
+        Self { stop, task }
+    }
+
     /// Whether the stream has ended by itself.
     pub(crate) fn has_ended(&self) -> bool {
         self.task.is_finished()

@@ -42,6 +42,9 @@ pub(crate) struct Row {
     /// Processor seconds per million envelopes sent, by process; `bench` is the
     /// producer and the readers together.
     pub(crate) cpu_s_per_million: BTreeMap<&'static str, f64>,
+    /// Processor time of the processes while nothing was sent, in percent of a core.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) idle_cpu_percent: Option<f64>,
     /// Resident memory by process at the end.
     pub(crate) memory: BTreeMap<&'static str, Memory>,
     /// Milliseconds from sending to arrival: p50, p99, p99.9, max.
@@ -131,6 +134,7 @@ fn combine(rows: &[&Row]) -> Row {
         counted: rows.iter().filter_map(|r| r.counted).max(),
         kernel: rows.iter().filter_map(|r| r.kernel).max(),
         cpu_s_per_million: cpu,
+        idle_cpu_percent: median(rows.iter().filter_map(|r| r.idle_cpu_percent)),
         memory,
         latency_ms: latency(0).map(|p50| {
             let rest = |at| latency(at).unwrap_or_default();
@@ -161,8 +165,10 @@ pub(crate) fn table(rows: &[Row]) -> String {
     for row in rows {
         let cpu = row.cpu_s_per_million.iter();
         let memory = row.memory.iter();
+        let idle = row.idle_cpu_percent;
         let cpu = cpu
             .map(|(role, value)| format!("{role} {value:.2}"))
+            .chain(idle.map(|percent| format!("at rest {percent:.2} %")))
             .collect::<Vec<_>>();
         let memory = memory
             .map(|(role, m)| format!("{role} {}", m.peak_kib / 1024))

@@ -21,6 +21,8 @@ use crate::{
     usage,
 };
 
+pub(crate) mod drains;
+
 /// How long the way through a topology may take to open.
 const OPENING: Duration = Duration::from_secs(20);
 /// Load before the measured window.
@@ -51,6 +53,9 @@ pub(crate) struct Rig {
     clock: Clock,
     capacity: u64,
     streams: u8,
+    /// How many ends have to get something before the way is open.
+    wanted: usize,
+    _held: Option<drains::Held>,
 }
 
 /// Processor seconds of every process, and the bench's own.
@@ -119,6 +124,8 @@ impl Rig {
             clock,
             capacity,
             streams: 0,
+            wanted: readers,
+            _held: None,
         };
         for (index, wish) in audience.wishes.iter().enumerate() {
             if rig.tallies.is_empty() || !audience.shared {
@@ -143,7 +150,7 @@ impl Rig {
         if self.readers.is_empty() {
             return Ok(());
         }
-        let wanted = self.readers.len();
+        let wanted = self.wanted;
         let tallies = self.tallies.clone();
         let primed = || tallies.iter().map(|tally| tally.primed()).sum::<u64>();
         let opening = Instant::now();
@@ -232,7 +239,7 @@ impl Rig {
     fn kernel_drops(&self) -> Option<u64> {
         match &self.entry {
             Entry::Udp(port) => kernel::udp_drops(*port),
-            Entry::Grpc(_) => None,
+            Entry::Grpc(..) => None,
         }
     }
 
