@@ -2,14 +2,21 @@
 
 use logweir_blackbox::{
     capi::{Capi, Mood, binding},
-    envelopes::{batch, log},
+    envelopes::{batch, log, logs_of, payload},
     fleet::{Fleet, Member},
     http::{self, sum},
     patience::eventually,
-    stream::Producer,
+    process::{Process, role},
+    stream::{Producer, Reader},
     syslog_sink::SyslogSink,
+    system::System,
+};
+use logweir_net::{
+    dial::{DialSettings, Dialer},
+    tls::{Alpn, ClientTls, Verify},
 };
 use logweir_proto::v2;
+use nix::sys::signal::Signal;
 
 /// The processes.
 struct Chain {
@@ -203,4 +210,88 @@ async fn an_app_is_told_about_the_drains_that_it_has_too_many_of() {
     );
     chain.agent.process.says(&expected).await;
     assert!(left_out.messages().is_empty());
+}
+
+/// A stream of producers to the door at `address`, as the client of `system`.
+async fn producer(system: &System, address: &str) -> Producer {
+    let client = system.client();
+    let pair = Some((client.cert.as_path(), client.key.as_path()));
+    let ca = system.cert_file("ca.crt");
+    let tls = ClientTls::load(Some(&ca), pair, Verify::Ca, &[], Alpn::H2);
+    let dialer = Dialer::new(tls.ok(), "metron".into(), DialSettings::default());
+    let address = address.parse().expect("an address");
+    Producer::open(&dialer.connect(address).await.expect("a connection"))
+}
+
+#[tokio::test]
+async fn an_app_is_told_through_the_agent_that_its_drain_is_down() {
+    let system = System::start().await;
+    let file = |name: &str| system.cert_file(name);
+    let config = format!(
+        "[syslog_agent]\nlisten = \"127.0.0.1:0\"\nagent = {:?}\n[syslog_agent.tls]\n\
+         cert = {:?}\nkey = {:?}\nca = {:?}\n[delivery]\nnotice_interval = \"200ms\"\n\
+         [[drains]]\nurl = \"syslog://u:geheim@127.0.0.1:1\"\nsource_id = \"app\"\n",
+        system.door("ingress"),
+        file("server.crt"),
+        file("server.key"),
+        file("ca.crt"),
+    );
+    let fleet = Fleet::new();
+    let agent = fleet.start("syslog-agent", &config).await;
+    let mut reader = Reader::open(&system.dial("grpc").await, &logs_of("app"));
+    let producer = producer(&system, &agent.door("grpc").await).await;
+    producer.send(&batch(&[log("app", "lost?")])).await;
+    let told = reader.until(|all| !all.is_empty()).await.remove(0);
+    assert_eq!(told.tags["source_type"], "LGR");
+    assert_eq!(told.instance_id, "0");
+    let text = payload(&told);
+    assert!(
+        text.starts_with("Failed to connect to syslog://127.0.0.1:1"),
+        "{text}"
+    );
+    assert!(!text.contains("geheim"), "{text}");
+}
+
+#[tokio::test]
+async fn under_the_peers_name_aggregate_drains_of_the_environment_need_no_cache() {
+    let system = System::start().await;
+    let sink = SyslogSink::start().await;
+    let text = |name: &str| system.cert_file(name).display().to_string();
+    let mut environment = vec![
+        ("AGENT_PORT", "0".to_owned()),
+        ("LOGGREGATOR_AGENT_ADDR", system.door("ingress").to_owned()),
+        (
+            "AGGREGATE_DRAIN_URLS",
+            format!("{},http://geheim@h", sink.url("drain-data=all")),
+        ),
+    ];
+    let names = [
+        ("AGENT_CA_FILE_PATH", "METRICS_CA_FILE_PATH", "ca.crt"),
+        (
+            "AGENT_CERT_FILE_PATH",
+            "METRICS_CERT_FILE_PATH",
+            "server.crt",
+        ),
+        ("AGENT_KEY_FILE_PATH", "METRICS_KEY_FILE_PATH", "server.key"),
+    ];
+    for (own, metrics, file) in names {
+        environment.extend([(own, text(file)), (metrics, text(file))]);
+    }
+    let links = tempfile::tempdir().expect("a directory");
+    let mut agent = Process::start(role(&links, "syslog-agent", &environment));
+    let port = agent.port("grpc").await;
+    let producer = producer(&system, &format!("127.0.0.1:{port}")).await;
+    producer
+        .send(&batch(&[log("one", "first"), log("two", "second")]))
+        .await;
+    sink.receives("first").await;
+    sink.receives("second").await;
+    agent
+        .says("an aggregate drain is not used: Invalid Scheme http")
+        .await;
+    agent.signal(Signal::SIGTERM);
+    assert!(agent.end().await.success());
+    let said = agent.stderr().join("\n");
+    assert!(said.contains("syslog agent: ingress 2 "), "{said}");
+    assert!(!said.contains("geheim"), "{said}");
 }
