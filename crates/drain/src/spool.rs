@@ -18,33 +18,28 @@
 
 mod dead;
 mod record;
+mod segment;
 #[cfg(test)]
 mod tests;
 
 use std::{
     collections::VecDeque,
-    fs::{self, File, OpenOptions},
-    io::{self, Read, Seek, SeekFrom, Write},
+    fs::{self, File},
+    io::{self, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
 use logweir_route::Chunk;
 use nix::fcntl::{Flock, FlockArg};
 
-use record::{HEADER, Header, position_bytes, read_position};
+use record::{HEADER, position_bytes, read_position};
+use segment::{Segment, check, create, number_of, path_of};
 
 /// Where records are in the files of a spool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     segment: u64,
     offset: u64,
-}
-
-struct Segment {
-    number: u64,
-    bytes: u64,
-    /// Envelopes that were not read yet.
-    unread: u64,
 }
 
 /// A record that was read and is not delivered yet.
@@ -129,11 +124,7 @@ impl Spool {
             });
         }
         let last = create(dir, next)?;
-        segments.push_back(Segment {
-            number: next,
-            bytes: 0,
-            unread: 0,
-        });
+        segments.push_back(Segment::empty(next));
         Ok(Self {
             dead: dead::DeadLetters::open(dir, limit / 4)?,
             dir: dir.to_owned(),
@@ -192,11 +183,7 @@ impl Spool {
         let _ = self.last.sync_data();
         let number = self.segments.back().map_or(1, |last| last.number + 1);
         self.last = create(&self.dir, number)?;
-        self.segments.push_back(Segment {
-            number,
-            bytes: 0,
-            unread: 0,
-        });
+        self.segments.push_back(Segment::empty(number));
         Ok(())
     }
 
@@ -360,46 +347,4 @@ impl Spool {
             let _ = fs::remove_dir_all(&self.dir);
         }
     }
-}
-
-fn path_of(dir: &Path, number: u64) -> PathBuf {
-    dir.join(format!("{number:016x}.seg"))
-}
-
-fn number_of(path: &Path) -> Option<u64> {
-    if path.extension()? != "seg" {
-        return None;
-    }
-    u64::from_str_radix(path.file_stem()?.to_str()?, 16).ok()
-}
-
-fn create(dir: &Path, number: u64) -> io::Result<File> {
-    let path = path_of(dir, number);
-    OpenOptions::new().create_new(true).append(true).open(path)
-}
-
-/// Walks a segment, cuts off what is no record, and returns its bytes and the envelopes that
-/// begin at `from` or after it.
-fn check(path: &Path, from: u64) -> io::Result<(u64, u64)> {
-    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
-    let length = file.metadata()?.len();
-    let (mut at, mut unread) = (0, 0);
-    while at < length {
-        file.seek(SeekFrom::Start(at))?;
-        let mut header = [0; HEADER];
-        if length - at < HEADER as u64 || file.read_exact(&mut header).is_err() {
-            break;
-        }
-        let header = Header::read(&header);
-        let end = at + HEADER as u64 + u64::from(header.length);
-        if end > length {
-            break;
-        }
-        if at >= from {
-            unread += u64::from(header.envelopes);
-        }
-        at = end;
-    }
-    file.set_len(at)?;
-    Ok((at, unread))
 }

@@ -1,52 +1,26 @@
 //! What a drain took from its queue and has not delivered yet: chunks, and the messages that
 //! they became.
 
+mod form;
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 use logweir_proto::{frames::frames, peek::peek};
 use logweir_route::Chunk;
-use logweir_wire::syslog::{self, Style};
 use tokio::time::Instant;
 
 use crate::filter::Filter;
+pub(super) use form::{Form, Framing};
+use form::{Mark, wanted};
 
 /// Buffers above this size are not kept for the next batch.
 const KEEP: usize = 4 << 10;
 
 /// Messages that may be under way at once.
 pub(super) const EARLY: usize = 32;
-
-/// One message.
-#[derive(Clone, Copy)]
-struct Mark {
-    /// One past its last byte.
-    end: usize,
-    /// Position of its envelope in the batch.
-    envelope: u32,
-    /// Envelopes before it that the filter left out.
-    filtered: u32,
-    /// The envelope has no further message.
-    last: bool,
-    /// Counted as lost.
-    lost: bool,
-}
-
-/// How messages are put one after the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
-    /// Each with its length before it (RFC 6587).
-    OctetCounted,
-    /// As they are; each ends in a newline.
-    Bare,
-}
-
-/// How envelopes become messages.
-pub(super) struct Form {
-    pub(super) style: Style,
-    pub(super) filter: Filter,
-    pub(super) framing: Framing,
-}
 
 /// What is through. Envelopes include those that the filter left out and those that were
 /// lost, messages and bytes do not.
@@ -127,7 +101,7 @@ impl Batch {
 
     /// Takes a chunk and makes its messages.
     pub(super) fn add(&mut self, chunk: Chunk, form: &Form, now: Instant) -> Added {
-        if self.done > 0 {
+        if self.done > 0 || !self.shared.is_empty() {
             self.rewind(now);
         }
         self.since.get_or_insert(now);
@@ -154,43 +128,6 @@ impl Batch {
             self.clear();
         }
         added
-    }
-
-    /// Makes the messages of an envelope. Returns how many of its fields were changed.
-    fn format(&mut self, envelope: &[u8], form: &Form) -> usize {
-        let before = self.marks.len();
-        let mark = |end| Mark {
-            end,
-            envelope: self.envelopes,
-            filtered: self.filtered,
-            last: false,
-            lost: false,
-        };
-        self.ends.clear();
-        let written = match form.framing {
-            Framing::Bare => {
-                let written =
-                    syslog::messages(envelope, &form.style, &mut self.out, &mut self.ends);
-                self.marks.extend(self.ends.iter().copied().map(mark));
-                written
-            }
-            Framing::OctetCounted => {
-                self.scratch.clear();
-                let written =
-                    syslog::messages(envelope, &form.style, &mut self.scratch, &mut self.ends);
-                let mut start = 0;
-                for end in &self.ends {
-                    syslog::octet_counted(&self.scratch[start..*end], &mut self.out);
-                    self.marks.push(mark(self.out.len()));
-                    start = *end;
-                }
-                written
-            }
-        };
-        if let [.., last] = &mut self.marks[before..] {
-            last.last = true;
-        }
-        written.sanitised
     }
 
     /// Where a message ends, counted from the first of the batch; 0 for none.
@@ -357,11 +294,14 @@ impl Batch {
             mark.end -= start;
             mark.envelope -= gone;
         }
-        self.done = 0;
         self.before = (through.0 - gone, through.1);
         self.envelopes -= gone;
         self.lost_until = self.lost_until.saturating_sub(gone);
-        self.since = Some(now);
+        if self.done > 0 {
+            // What is left of it has not waited yet.
+            self.since = Some(now);
+        }
+        self.done = 0;
     }
 
     /// Gives large buffers back.
@@ -374,8 +314,4 @@ impl Batch {
             };
         }
     }
-}
-
-fn wanted(envelope: &[u8], filter: &Filter) -> bool {
-    peek(envelope).is_ok_and(|seen| filter.wants(envelope, &seen))
 }

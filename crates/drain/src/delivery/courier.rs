@@ -1,21 +1,23 @@
 //! The task of one drain: waits for its queue, has a connection deliver it, and tries again
 //! after failures.
 
+mod books;
+mod supply;
+
 use std::{
-    future::poll_fn,
     pin::Pin,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
 use logweir_net::backoff::Backoff;
-use logweir_route::{Cause, Chunk, Subscription, Taken};
+use logweir_route::{Cause, Subscription};
 use logweir_wire::syslog::Style;
 use tokio::time::{Instant, sleep};
 
 use super::{
     Delivery, DrainState, Failure, Shared,
-    batch::{Batch, Form, Framing, Progress},
+    batch::{Batch, Form, Framing},
     http,
     store::Store,
     stream,
@@ -104,32 +106,6 @@ impl Courier {
         self.end(cause);
     }
 
-    /// Puts the spool between queue and delivery, if the drain is to have one.
-    async fn open_store(&mut self) {
-        let url = &self.drain.url;
-        if !url.params().spool {
-            return;
-        }
-        let Some(settings) = &self.with.spool else {
-            let id = &self.drain.id;
-            tracing::warn!(drain = %id, "logweir-spool=true, but there is no directory for spools");
-            return;
-        };
-        let store = Store::open(settings, &self.drain.id).await;
-        let abort = self.with.shutdown.abort.clone();
-        let feed = store
-            .clone()
-            .feed(self.queue.clone(), self.shared.stop.clone());
-        self.with.shutdown.tracker.spawn(async move {
-            tokio::select! {
-                () = feed => {}
-                () = abort.cancelled() => {}
-            }
-        });
-        let _ = self.shared.store.set(store.clone());
-        self.store = Some(store);
-    }
-
     async fn work(&mut self) {
         Box::pin(self.open_store()).await;
         while self.wait().await {
@@ -171,34 +147,6 @@ impl Courier {
         }
     }
 
-    /// Bytes that wait.
-    pub(super) fn load(&self) -> u64 {
-        match &self.store {
-            None => self.queue.load() as u64,
-            Some(store) => store.unread(),
-        }
-    }
-
-    /// Waits until so many bytes wait, or there will be no more, or the drain is unbound.
-    pub(super) async fn until_filled(&mut self, bytes: u64) {
-        if let Some(store) = &self.store {
-            store.until_filled(bytes).await;
-            self.ended = store.is_closed() && store.unread() == 0;
-            return;
-        }
-        let queue = &self.queue;
-        let filled = poll_fn(|context| queue.poll_filled(context, bytes));
-        if self.goal.is_some() {
-            filled.await;
-            self.ended = self.queue.load() == 0;
-            return;
-        }
-        tokio::select! {
-            () = filled => self.ended = self.queue.load() == 0,
-            () = self.shared.stop.cancelled() => self.goal = Some(self.queue.stats().offered),
-        }
-    }
-
     /// There is nothing left to deliver, and never will be.
     pub(super) fn is_over(&self) -> bool {
         let reached = |goal| {
@@ -211,108 +159,6 @@ impl Courier {
     /// The queue gets nothing more, so there is no point in waiting for it to fill.
     pub(super) fn is_ending(&self) -> bool {
         self.ended || self.goal.is_some()
-    }
-
-    /// Takes what waits until the batch has so many bytes or nothing waits.
-    pub(super) async fn fill(&mut self, bytes: usize) {
-        if let Some(store) = self.store.clone() {
-            self.settle_store().await;
-            if self.batch.len() < bytes && store.unread() > 0 {
-                for chunk in store.take(bytes - self.batch.len()).await {
-                    self.add(chunk);
-                }
-            }
-            return self.note_in_hand();
-        }
-        while self.batch.len() < bytes {
-            let Some(Taken { loss, chunk }) = self.queue.try_take() else {
-                break;
-            };
-            if loss.is_some() {
-                self.tell.lost();
-            }
-            if let Some(chunk) = chunk {
-                self.add(chunk);
-            }
-        }
-        self.note_in_hand();
-    }
-
-    fn add(&mut self, chunk: Chunk) {
-        let added = self.batch.add(chunk, &self.form, Instant::now());
-        self.shared.newest.store(added.newest, Relaxed);
-        if added.sanitised > 0 {
-            let sanitised = added.sanitised as u64;
-            self.shared.sanitised.fetch_add(sanitised, Relaxed);
-        }
-        self.note(added.through);
-    }
-
-    /// Notes on the disk what is delivered.
-    async fn settle_store(&mut self) {
-        let finished = self.batch.take_finished();
-        if let Some(store) = &self.store
-            && finished > 0
-        {
-            store.delivered(finished).await;
-        }
-    }
-
-    /// Counts what is through.
-    pub(super) fn note(&self, through: Progress) {
-        let shared = &self.shared;
-        let filtered = through.filtered;
-        shared.filtered.fetch_add(filtered.into(), Relaxed);
-        let written = i64::from(through.envelopes) - i64::from(filtered);
-        shared.written.fetch_add(written, Relaxed);
-        shared.messages.fetch_add(through.messages as u64, Relaxed);
-        shared.bytes.fetch_add(through.bytes as u64, Relaxed);
-        self.note_in_hand();
-    }
-
-    fn note_in_hand(&self) {
-        let in_hand = self.batch.in_hand().into();
-        self.shared.in_hand.store(in_hand, Relaxed);
-    }
-
-    /// Bytes of messages left whole or in part.
-    pub(super) fn sent_bytes(&mut self, bytes: usize) {
-        let through = self.batch.sent_bytes(bytes);
-        self.note(through);
-    }
-
-    /// Messages were taken.
-    pub(super) fn sent(&mut self, messages: usize) {
-        let through = self.batch.sent(messages);
-        self.note(through);
-    }
-
-    /// The message `after` the first that is not through was taken.
-    pub(super) fn taken(&mut self, after: usize) {
-        let through = self.batch.taken(after);
-        self.note(through);
-    }
-
-    /// Counts messages as lost, or keeps them where there is a spool. They are through only by
-    /// [`Courier::sent`].
-    pub(super) async fn lose(&mut self, after: usize, count: usize, cause: Cause) {
-        let lost = self.batch.lose(after, count, &self.form.filter);
-        // They will be counted as written when they are through.
-        let envelopes = i64::try_from(lost.len()).unwrap_or(i64::MAX);
-        self.shared.written.fetch_sub(envelopes, Relaxed);
-        match &self.store {
-            None => self.count_lost(&lost, cause),
-            Some(store) => {
-                let frames = lost.into_iter().map(|chunk| chunk.frames);
-                store.bury(frames.collect()).await;
-            }
-        }
-    }
-
-    fn count_lost(&self, lost: &[Chunk], cause: Cause) {
-        for chunk in lost {
-            self.queue.lost_after_taking(cause, chunk);
-        }
     }
 
     /// A connection stands.

@@ -140,7 +140,9 @@ impl Store {
         let taken = self.blocking(move |spool| {
             let (mut all, mut sum) = (Vec::new(), 0);
             while sum < bytes {
-                let Some(chunk) = spool.read_next()? else { break };
+                let Some(chunk) = spool.read_next()? else {
+                    break;
+                };
                 sum += chunk.frames.len();
                 all.push(chunk);
             }

@@ -25,7 +25,7 @@ impl DeadLetters {
             .read(true)
             .append(true)
             .open(&path)?;
-        let (bytes, envelopes) = super::check(&path, 0)?;
+        let (bytes, envelopes) = super::segment::check(&path, 0)?;
         Ok(Self {
             file,
             bytes,

@@ -175,3 +175,20 @@ async fn a_connection_that_the_receiver_closed_costs_nothing() {
         drain.status().last_error
     );
 }
+
+#[tokio::test]
+async fn what_comes_while_a_batch_is_tried_again_goes_behind_it() {
+    let rig = Rig::new();
+    let web = Web::start(|number, _| status(if number < 5 { 503 } else { 200 })).await;
+    let drain = rig.bind_with(&web.url("https-batch", "/"), web.pem());
+    for number in 0..100 {
+        rig.publish_lines(number..number + 1);
+        until("a request", || web.asked().len() > number / 20).await;
+    }
+    until("the books", || drain.status().written == 100).await;
+    let seen: Vec<_> = web.asked()[5..]
+        .iter()
+        .flat_map(|asked| texts(&asked.body))
+        .collect();
+    assert_eq!(seen, lines(0..100));
+}

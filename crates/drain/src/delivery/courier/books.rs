@@ -1,0 +1,67 @@
+//! What came of what a drain took.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use logweir_route::{Cause, Chunk};
+
+use super::Courier;
+use crate::delivery::batch::Progress;
+
+impl Courier {
+    /// Counts what is through.
+    pub(in crate::delivery) fn note(&self, through: Progress) {
+        let shared = &self.shared;
+        let filtered = through.filtered;
+        shared.filtered.fetch_add(filtered.into(), Relaxed);
+        let written = i64::from(through.envelopes) - i64::from(filtered);
+        shared.written.fetch_add(written, Relaxed);
+        shared.messages.fetch_add(through.messages as u64, Relaxed);
+        shared.bytes.fetch_add(through.bytes as u64, Relaxed);
+        self.note_in_hand();
+    }
+
+    pub(in crate::delivery) fn note_in_hand(&self) {
+        let in_hand = self.batch.in_hand().into();
+        self.shared.in_hand.store(in_hand, Relaxed);
+    }
+
+    /// Bytes of messages left whole or in part.
+    pub(in crate::delivery) fn sent_bytes(&mut self, bytes: usize) {
+        let through = self.batch.sent_bytes(bytes);
+        self.note(through);
+    }
+
+    /// Messages were taken.
+    pub(in crate::delivery) fn sent(&mut self, messages: usize) {
+        let through = self.batch.sent(messages);
+        self.note(through);
+    }
+
+    /// The message `after` the first that is not through was taken.
+    pub(in crate::delivery) fn taken(&mut self, after: usize) {
+        let through = self.batch.taken(after);
+        self.note(through);
+    }
+
+    /// Counts messages as lost, or keeps them where there is a spool. They are through only by
+    /// [`Courier::sent`].
+    pub(in crate::delivery) async fn lose(&mut self, after: usize, count: usize, cause: Cause) {
+        let lost = self.batch.lose(after, count, &self.form.filter);
+        // They will be counted as written when they are through.
+        let envelopes = i64::try_from(lost.len()).unwrap_or(i64::MAX);
+        self.shared.written.fetch_sub(envelopes, Relaxed);
+        match &self.store {
+            None => self.count_lost(&lost, cause),
+            Some(store) => {
+                let frames = lost.into_iter().map(|chunk| chunk.frames);
+                store.bury(frames.collect()).await;
+            }
+        }
+    }
+
+    pub(in crate::delivery) fn count_lost(&self, lost: &[Chunk], cause: Cause) {
+        for chunk in lost {
+            self.queue.lost_after_taking(cause, chunk);
+        }
+    }
+}

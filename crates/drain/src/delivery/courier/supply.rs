@@ -1,0 +1,110 @@
+//! What a drain takes from: its queue, or the spool behind it.
+
+use std::{future::poll_fn, sync::atomic::Ordering::Relaxed};
+
+use logweir_route::{Chunk, Taken};
+use tokio::time::Instant;
+
+use super::Courier;
+use crate::delivery::store::Store;
+
+impl Courier {
+    /// Puts the spool between queue and delivery, if the drain is to have one.
+    pub(in crate::delivery) async fn open_store(&mut self) {
+        let url = &self.drain.url;
+        if !url.params().spool {
+            return;
+        }
+        let Some(settings) = &self.with.spool else {
+            let id = &self.drain.id;
+            tracing::warn!(drain = %id, "logweir-spool=true, but there is no directory for spools");
+            return;
+        };
+        let store = Store::open(settings, &self.drain.id).await;
+        let abort = self.with.shutdown.abort.clone();
+        let feed = store
+            .clone()
+            .feed(self.queue.clone(), self.shared.stop.clone());
+        self.with.shutdown.tracker.spawn(async move {
+            tokio::select! {
+                () = feed => {}
+                () = abort.cancelled() => {}
+            }
+        });
+        let _ = self.shared.store.set(store.clone());
+        self.store = Some(store);
+    }
+
+    /// Bytes that wait.
+    pub(in crate::delivery) fn load(&self) -> u64 {
+        match &self.store {
+            None => self.queue.load() as u64,
+            Some(store) => store.unread(),
+        }
+    }
+
+    /// Waits until so many bytes wait, or there will be no more, or the drain is unbound.
+    pub(in crate::delivery) async fn until_filled(&mut self, bytes: u64) {
+        if let Some(store) = &self.store {
+            store.until_filled(bytes).await;
+            self.ended = store.is_closed() && store.unread() == 0;
+            return;
+        }
+        let queue = &self.queue;
+        let filled = poll_fn(|context| queue.poll_filled(context, bytes));
+        if self.goal.is_some() {
+            filled.await;
+            self.ended = self.queue.load() == 0;
+            return;
+        }
+        tokio::select! {
+            () = filled => self.ended = self.queue.load() == 0,
+            () = self.shared.stop.cancelled() => self.goal = Some(self.queue.stats().offered),
+        }
+    }
+
+    /// Takes what waits until the batch has so many bytes or nothing waits.
+    pub(in crate::delivery) async fn fill(&mut self, bytes: usize) {
+        if let Some(store) = self.store.clone() {
+            self.settle_store().await;
+            if self.batch.len() < bytes && store.unread() > 0 {
+                for chunk in store.take(bytes - self.batch.len()).await {
+                    self.add(chunk);
+                }
+            }
+            return self.note_in_hand();
+        }
+        while self.batch.len() < bytes {
+            let Some(Taken { loss, chunk }) = self.queue.try_take() else {
+                break;
+            };
+            if loss.is_some() {
+                self.tell.lost();
+            }
+            if let Some(chunk) = chunk {
+                self.add(chunk);
+            }
+        }
+        self.note_in_hand();
+    }
+
+    fn add(&mut self, chunk: Chunk) {
+        let added = self.batch.add(chunk, &self.form, Instant::now());
+        self.shared.newest.store(added.newest, Relaxed);
+        if added.sanitised > 0 {
+            let sanitised = added.sanitised as u64;
+            self.shared.sanitised.fetch_add(sanitised, Relaxed);
+        }
+        self.note(added.through);
+    }
+
+    /// Notes on the disk what is delivered.
+    pub(in crate::delivery) async fn settle_store(&mut self) {
+        let finished = self.batch.take_finished();
+        if let Some(store) = &self.store
+            && finished > 0
+        {
+            store.delivered(finished).await;
+        }
+    }
+}
