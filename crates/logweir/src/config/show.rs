@@ -25,6 +25,12 @@ fn redact(table: &mut Table, path: &str, keys: &[Key]) {
         };
         let key = keys.iter().find(|key| key.path == path);
         match (key, value) {
+            // Names of headers are no secret, and tell drains apart.
+            (Some(key), Value::Table(inner)) if key.secret => {
+                for (_, value) in inner.iter_mut() {
+                    *value = Value::String(REDACTED.into());
+                }
+            }
             (Some(key), value) if key.secret => *value = Value::String(REDACTED.into()),
             (Some(key), Value::Array(items)) => {
                 if let Kind::Tables(inner) = &key.kind {
@@ -41,7 +47,10 @@ fn redact(table: &mut Table, path: &str, keys: &[Key]) {
 
 #[cfg(test)]
 mod tests {
-    use logweir_serve::auth::{LocalToken, UaaConfig};
+    use logweir_serve::{
+        auth::{LocalToken, UaaConfig},
+        drains::DrainConfig,
+    };
 
     use super::{super::settings::Settings, REDACTED, show};
 
@@ -60,15 +69,22 @@ mod tests {
             sha256: "0f".repeat(32),
             read: vec!["*".into()],
         });
+        settings.drains.push(DrainConfig {
+            url: "https://u:very secret@h/".to_owned().into(),
+            headers: [("X-Key".to_owned(), "very secret".to_owned().into())].into(),
+            ..DrainConfig::default()
+        });
         let text = show(&settings).expect("shows");
         assert!(!text.contains("very secret"), "{text}");
+        assert!(text.contains("X-Key = "), "{text}");
         assert!(!text.contains(&"0f".repeat(32)), "{text}");
-        assert_eq!(text.matches(REDACTED).count(), 2, "{text}");
+        assert_eq!(text.matches(REDACTED).count(), 4, "{text}");
         assert!(text.contains("url = \"https://uaa.example\""), "{text}");
         let mut read: Settings = toml::from_str(&text).expect("is a configuration");
         let uaa = read.auth.uaa.as_mut().expect("there");
         uaa.client_secret = "very secret".into();
         read.auth.tokens[0].sha256 = "0f".repeat(32);
+        read.drains.clone_from(&settings.drains);
         assert_eq!(read, settings);
         assert!(!format!("{settings:?}").contains("very secret"));
     }
