@@ -24,8 +24,9 @@ mod tests;
 
 use std::{
     collections::VecDeque,
-    fs::{self, File},
+    fs::{self, DirBuilder, File},
     io::{self, Seek, SeekFrom, Write},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
@@ -83,7 +84,8 @@ impl Spool {
     /// # Errors
     /// The directory cannot be used; `WouldBlock` if somebody else uses it.
     pub fn open(dir: &Path, limit: u64) -> io::Result<Self> {
-        fs::create_dir_all(dir)?;
+        // There are people's logs in it.
+        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         let lock = File::create(dir.join("lock"))?;
         let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock)
             .map_err(|(_, error)| io::Error::from(error))?;

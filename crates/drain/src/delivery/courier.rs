@@ -13,7 +13,7 @@ use std::{
 use logweir_net::backoff::Backoff;
 use logweir_route::{Cause, Subscription};
 use logweir_wire::syslog::Style;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
     Delivery, DrainState, Failure, Shared,
@@ -143,7 +143,16 @@ impl Courier {
                 return true;
             }
             self.settle_store().await;
-            self.until_filled(1).await;
+            let Some(due) = self.tell.due() else {
+                self.until_filled(1).await;
+                continue;
+            };
+            // The app is still to be told what went wrong last.
+            let told = Box::pin(sleep_until(due));
+            tokio::select! {
+                () = self.until_filled(1) => {}
+                () = told => self.tell_what_is_due(Instant::now()),
+            }
         }
     }
 
@@ -228,7 +237,7 @@ impl Courier {
                 return;
             }
             let wake = self.tell.due().map_or(end, |due| due.min(end));
-            tokio::time::sleep_until(wake.max(now + Duration::from_millis(1))).await;
+            sleep_until(wake.max(now + Duration::from_millis(1))).await;
         }
     }
 

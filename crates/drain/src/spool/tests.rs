@@ -67,6 +67,16 @@ fn one_spool_has_one_user() {
 }
 
 #[test]
+fn nobody_else_may_look() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = TempDir::new().unwrap();
+    let own = dir.path().join("spool").join("drain");
+    Spool::open(&own, 1 << 20).unwrap();
+    let mode = fs::metadata(&own).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+}
+
+#[test]
 fn segments_go_when_they_are_delivered() {
     let dir = TempDir::new().unwrap();
     let files = || {

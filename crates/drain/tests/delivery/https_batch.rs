@@ -24,7 +24,11 @@ fn all(web: &Web) -> Vec<String> {
 
 #[tokio::test]
 async fn many_messages_are_one_request() {
-    let rig = Rig::new();
+    let settings = Settings {
+        batch_interval: Duration::from_secs(3),
+        ..quick()
+    };
+    let rig = Rig::with(settings, 1 << 30);
     let web = Web::start(|_, _| status(200)).await;
     let drain = rig.bind_with(&web.url("https-batch", "/in"), web.pem());
     rig.publish_lines(0..20_000);

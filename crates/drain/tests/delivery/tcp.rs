@@ -264,3 +264,16 @@ async fn source_types_are_filtered_and_counted_apart() {
     assert_balanced(&drain.status());
     assert_eq!(drain.status().written, 0);
 }
+
+#[tokio::test]
+async fn what_went_wrong_is_told_though_nothing_more_is_to_be_sent() {
+    let (rig, receiver) = (Rig::new(), Receiver::start(&[Act::Slam]).await);
+    let drain = rig.bind(&receiver.url());
+    rig.publish_lines(0..1);
+    until("nothing is left", || {
+        let status = drain.status();
+        status.written == 1 && status.last_error.is_some()
+    })
+    .await;
+    until("a notice", || !rig.notices().is_empty()).await;
+}
