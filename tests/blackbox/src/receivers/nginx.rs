@@ -137,10 +137,10 @@ fn config(directory: &Path, port: u16, identity: &Identity, clients: Option<&Pat
         ("body", "request_body"),
     ];
     let fields = fields.map(|(name, variable)| format!("\"{name}\":\"${variable}\""));
-    // As root it would give up the privilege to use this directory; others are warned at most.
+    // One process: a worker would outlive a master that a failed test kills.
     let own = |name: &str| directory.join(name).display().to_string();
     format!(
-        "user root; daemon off; worker_processes 1; pid {pid}; error_log stderr;\n\
+        "daemon off; master_process off; pid {pid}; error_log stderr;\n\
          events {{ worker_connections 512; }}\n\
          http {{\n\
          log_format line escape=json '{{{fields}}}';\n\
