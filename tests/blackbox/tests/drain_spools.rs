@@ -12,9 +12,7 @@ use logweir_blackbox::{
 use nix::sys::signal::Signal;
 
 async fn send(system: &System, range: std::ops::Range<usize>) {
-    let all: Vec<_> = range
-        .map(|one| log("app", &format!("line {one}")))
-        .collect();
+    let all: Vec<_> = range.map(|one| log("app", format!("line {one}"))).collect();
     let producer = Producer::open(&system.dial("ingress").await);
     producer.send(&batch(&all)).await;
     producer.finish().await.expect("taken");
