@@ -1,6 +1,7 @@
 //! The exchange: publishers on one side, subscriptions on the other, and a
 //! swapped index between them.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -323,10 +324,23 @@ impl Exchange {
         self.losses().record(cause, source, envelopes);
     }
 
-    fn record_losses(&self, dropped: &Dropped) {
-        let mut losses = self.losses();
+    pub(crate) fn record_losses(&self, dropped: &Dropped) {
+        // The walk through the frames comes before the lock, which all publishers share.
+        let mut lost: Vec<(Cause, Cow<'_, str>, u64)> = Vec::new();
         for (cause, run) in &dropped.runs {
-            losses.record_frames(dropped.generation, *cause, run);
+            dropped.generation.for_each_envelope(run, |source, _| {
+                match lost
+                    .last_mut()
+                    .filter(|last| last.0 == *cause && last.1 == source)
+                {
+                    Some(last) => last.2 += 1,
+                    None => lost.push((*cause, source, 1)),
+                }
+            });
+        }
+        let mut losses = self.losses();
+        for (cause, source, envelopes) in &lost {
+            losses.record(*cause, source, *envelopes);
         }
     }
 

@@ -1,6 +1,8 @@
 //! The two generations of envelopes that one exchange carries.
 
-use logweir_proto::{frames::frames, peek::peek, peek_v1::peek_v1};
+use std::borrow::Cow;
+
+use logweir_proto::{frames::frames, peek_v1::peek_v1};
 
 use crate::{notice, notice_v1};
 
@@ -15,18 +17,25 @@ pub enum Generation {
 }
 
 impl Generation {
-    /// Calls `visit` for each envelope of a run of frames: its source, and for how
-    /// many lost envelopes it speaks, if it is a notice.
-    pub(crate) fn for_each_envelope(self, run: &[u8], mut visit: impl FnMut(&str, Option<u64>)) {
+    /// Calls `visit` for each envelope of a run of frames that was admitted: its source,
+    /// and for how many lost envelopes it speaks, if it is a notice.
+    pub(crate) fn for_each_envelope<'run>(
+        self,
+        run: &'run [u8],
+        mut visit: impl FnMut(Cow<'run, str>, Option<u64>),
+    ) {
         for frame in frames(run).flatten() {
             match self {
-                Generation::V2 => match peek(frame.envelope) {
-                    Ok(seen) => visit(seen.source_id, notice::speaks_of(frame.envelope, &seen)),
-                    Err(_) => visit("", None),
-                },
+                Generation::V2 => {
+                    let seen = notice::Glance::of(frame.envelope);
+                    visit(
+                        Cow::Borrowed(seen.source_id),
+                        seen.speaks_of(frame.envelope),
+                    );
+                }
                 Generation::V1 => match peek_v1(frame.envelope) {
-                    Ok(seen) => visit(&seen.source(), notice_v1::speaks_of(frame.envelope, &seen)),
-                    Err(_) => visit("", None),
+                    Ok(seen) => visit(seen.source(), notice_v1::speaks_of(frame.envelope, &seen)),
+                    Err(_) => visit(Cow::Borrowed(""), None),
                 },
             }
         }

@@ -180,7 +180,7 @@ impl Loss {
     /// for what it spoke of.
     pub fn record_frames(&mut self, generation: Generation, cause: Cause, run: &[u8]) {
         generation.for_each_envelope(run, |source, spoken_of| {
-            self.record(cause, source, spoken_of.unwrap_or(1));
+            self.record(cause, &source, spoken_of.unwrap_or(1));
         });
     }
 
@@ -226,11 +226,6 @@ impl LossTotals {
         let mut counts = ByCause::default();
         counts[cause.index()] = envelopes;
         self.add(source, &counts);
-    }
-
-    /// Counts every envelope of a run of frames under its source.
-    pub fn record_frames(&mut self, generation: Generation, cause: Cause, run: &[u8]) {
-        generation.for_each_envelope(run, |source, _| self.record(cause, source, 1));
     }
 
     fn add(&mut self, source: &str, counts: &ByCause) {

@@ -8,11 +8,7 @@
 //! many to name goes under [`SOURCE_ID`].
 
 use bytes::BytesMut;
-use logweir_proto::{
-    frames::push_frame,
-    peek::{Kind, Peek},
-    v2,
-};
+use logweir_proto::{fields::fields, frames::push_frame, v2};
 use prost::Message;
 
 use crate::{
@@ -24,6 +20,10 @@ use crate::{
 /// no peer's name.
 pub const SOURCE_ID: &str = "logweir";
 
+/// Keys of the envelope's fields that a glance is for: number and wire type.
+const KEY_SOURCE_ID: u64 = 2 << 3 | 2;
+const KEY_LOG: u64 = 4 << 3 | 2;
+const KEY_COUNTER: u64 = 5 << 3 | 2;
 /// The words by which a notice's text is known; they come after its number.
 const LOST_AT: &str = " lost at the ";
 /// Bytes of a message in which they are.
@@ -42,33 +42,57 @@ pub enum Form {
     Counter,
 }
 
-/// How many envelopes a notice speaks of, if this envelope is one: when a notice is
-/// itself lost, its count goes on in the next.
-pub(crate) fn speaks_of(envelope: &[u8], seen: &Peek<'_>) -> Option<u64> {
-    // This is asked for every envelope that is dropped, under the queue's lock: no
-    // more is looked at than tells almost all others apart.
-    let head = &seen.message[..seen.message.len().min(TEXT_HEAD)];
-    let may_be = match seen.kind? {
-        Kind::Log => {
-            seen.message.ends_with(TYPE_ERR)
-                && head
-                    .windows(LOST_AT.len())
-                    .any(|part| part == LOST_AT.as_bytes())
+/// What tells a notice from other envelopes, and whose it is. Every envelope that is
+/// dropped is glanced at, just when there is no time: no more is looked at than that.
+#[derive(Default)]
+pub(crate) struct Glance<'a> {
+    pub(crate) source_id: &'a str,
+    log: Option<&'a [u8]>,
+    counter: Option<&'a [u8]>,
+}
+
+impl<'a> Glance<'a> {
+    /// Looks at an envelope that was admitted.
+    pub(crate) fn of(envelope: &'a [u8]) -> Self {
+        let mut seen = Self::default();
+        for field in fields(envelope) {
+            match field.key {
+                KEY_SOURCE_ID => seen.source_id = field.text(),
+                KEY_LOG => seen.log = Some(field.bytes()),
+                KEY_COUNTER => seen.counter = Some(field.bytes()),
+                _ => {}
+            }
         }
-        Kind::Counter => head.starts_with(NAME_DROPPED),
-        Kind::Gauge | Kind::Timer | Kind::Event => false,
-    };
-    if !may_be {
-        return None;
+        seen
     }
-    let envelope = v2::Envelope::decode(envelope).ok()?;
-    envelope.tags.get("hop")?;
-    match envelope.message? {
-        v2::envelope::Message::Log(_) if envelope.tags.get("source_type")? == "LGR" => {
-            envelope.tags.get("dropped")?.parse().ok()
+
+    /// How many envelopes a notice speaks of, if this envelope is one: when a notice is
+    /// itself lost, its count goes on in the next.
+    pub(crate) fn speaks_of(&self, envelope: &[u8]) -> Option<u64> {
+        if !self.may_be_notice() {
+            return None;
         }
-        v2::envelope::Message::Counter(counter) if counter.name == "dropped" => Some(counter.delta),
-        _ => None,
+        let envelope = v2::Envelope::decode(envelope).ok()?;
+        envelope.tags.get("hop")?;
+        match envelope.message? {
+            v2::envelope::Message::Log(_) if envelope.tags.get("source_type")? == "LGR" => {
+                envelope.tags.get("dropped")?.parse().ok()
+            }
+            v2::envelope::Message::Counter(counter) if counter.name == "dropped" => {
+                Some(counter.delta)
+            }
+            _ => None,
+        }
+    }
+
+    fn may_be_notice(&self) -> bool {
+        let log = self.log.is_some_and(|log| {
+            let head = &log[..log.len().min(TEXT_HEAD)];
+            let mut parts = head.windows(LOST_AT.len());
+            log.ends_with(TYPE_ERR) && parts.any(|part| part == LOST_AT.as_bytes())
+        });
+        let counter = self.counter;
+        log || counter.is_some_and(|counter| counter.starts_with(NAME_DROPPED))
     }
 }
 

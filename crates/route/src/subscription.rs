@@ -11,7 +11,7 @@ use crate::{
     admit::{self, Admitted},
     exchange::Exchange,
     ledger::{Cause, Loss, QueueStats},
-    queue::{Chunk, ChunkQueue, Span, Taken, Terms},
+    queue::{Chunk, ChunkQueue, Dropped, Span, Taken, Terms},
 };
 
 /// A reader's end of its queue. Dropping it unsubscribes, and counts what was
@@ -61,10 +61,10 @@ impl Subscription {
     /// Counts a chunk that was taken but, as turned out, never arrived.
     pub fn lost_after_taking(&self, cause: Cause, chunk: &Chunk) {
         self.queue.lost_after_taking(cause, chunk);
-        let generation = self.queue.generation();
-        self.exchange
-            .losses()
-            .record_frames(generation, cause, &chunk.frames);
+        self.exchange.record_losses(&Dropped {
+            runs: vec![(cause, chunk.frames.clone())],
+            generation: self.queue.generation(),
+        });
     }
 
     /// A loss that was taken could not be told: it is told with the next.
