@@ -14,8 +14,10 @@ use crate::cargo;
 const PROTO: &str = "crates/proto/proto";
 const SCHEMAS: &[&str] = &[
     "dropsonde_v1.proto",
+    "logcache_v1.proto",
     "loggregator_v2.proto",
     "logmessage_2013.proto",
+    "logweir_cache_v1.proto",
     "plumbing_v1.proto",
 ];
 const GEN: &str = "crates/proto/src/gen";

@@ -41,3 +41,17 @@ pub mod plumbing {
 pub mod logmessage {
     include!("gen/logmessage.rs");
 }
+
+/// Generated from `proto/logcache_v1.proto`: the services of Log Cache.
+#[allow(missing_docs, unreachable_pub)]
+#[allow(clippy::all, clippy::pedantic)]
+pub mod logcache {
+    include!("gen/logcache.v1.rs");
+}
+
+/// Generated from `proto/logweir_cache_v1.proto`: what our nodes answer beyond them.
+#[allow(missing_docs, unreachable_pub)]
+#[allow(clippy::all, clippy::pedantic)]
+pub mod cache {
+    include!("gen/logweir.cache.v1.rs");
+}

@@ -1,5 +1,4 @@
-//! Full method paths of the `loggregator.v2` and `plumbing` services, as gRPC sends
-//! them in `:path`.
+//! Full method paths of the services, as gRPC sends them in `:path`.
 
 /// Client stream of single envelopes, agent and router.
 pub const SENDER: &str = "/loggregator.v2.Ingress/Sender";
@@ -22,3 +21,14 @@ pub const BATCH_SUBSCRIBE: &str = "/plumbing.Doppler/BatchSubscribe";
 pub const RECENT_LOGS: &str = "/plumbing.Doppler/RecentLogs";
 /// V1: the latest metrics of an app's containers, router. Gone upstream since 2019.
 pub const CONTAINER_METRICS: &str = "/plumbing.Doppler/ContainerMetrics";
+
+/// Log Cache: takes envelopes in.
+pub const CACHE_SEND: &str = "/logcache.v1.Ingress/Send";
+/// Log Cache: envelopes of one source.
+pub const CACHE_READ: &str = "/logcache.v1.Egress/Read";
+/// Log Cache: which sources there are.
+pub const CACHE_META: &str = "/logcache.v1.Egress/Meta";
+/// Our own: pages by cursor, and search in logs.
+pub const CACHE_SEARCH: &str = "/logweir.cache.v1.Reader/Search";
+/// Our own: server stream of what is remembered of a source and then of what comes.
+pub const CACHE_FOLLOW: &str = "/logweir.cache.v1.Reader/Follow";
