@@ -1,6 +1,7 @@
 //! Syslog: V2 envelopes as RFC 5424 messages, byte for byte as the original's syslog
 //! agent writes them ([`messages`]), the framings of RFC 6587 ([`octet_counted`],
-//! [`framing`]), and messages back into envelopes ([`parse`]).
+//! [`framing`]), and messages back into envelopes ([`parse`]; [`log_cache`] as Log Cache's
+//! syslog server does).
 
 use std::io::Write as _;
 
@@ -8,7 +9,9 @@ mod civil;
 mod data;
 pub mod framing;
 mod header;
+pub mod log_cache;
 pub mod parse;
+pub mod strict;
 mod view;
 
 use logweir_proto::peek::Kind;

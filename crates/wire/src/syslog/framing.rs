@@ -1,5 +1,7 @@
 //! The messages of a syslog connection: octet counting and newlines (RFC 6587 §3.4),
-//! told apart by the connection's first byte.
+//! told apart by the connection's first byte; [`begun`] is another one.
+
+pub mod begun;
 
 /// How messages follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

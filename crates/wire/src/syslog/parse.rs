@@ -15,7 +15,7 @@
 mod element;
 mod header;
 mod rfc3164;
-mod stamp;
+pub(super) mod stamp;
 #[cfg(test)]
 mod tests;
 mod write;
