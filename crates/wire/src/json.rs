@@ -58,6 +58,17 @@ fn decode(bytes: &[u8]) -> Option<v2::Envelope> {
         .or_else(|| v2::Envelope::decode(&*sanitize(bytes).ok()?).ok())
 }
 
+/// Appends the bytes of one envelope as a JSON object, and a newline. False if they are no
+/// envelope: then nothing is appended.
+pub fn line(bytes: &[u8], out: &mut Vec<u8>) -> bool {
+    let Some(decoded) = decode(bytes) else {
+        return false;
+    };
+    envelope(&decoded, out);
+    out.push(b'\n');
+    true
+}
+
 /// Appends one envelope as a JSON object, on one line.
 pub fn envelope(envelope: &v2::Envelope, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"timestamp\":");

@@ -1,9 +1,10 @@
 //! Pure formats: proto JSON, server-sent events, the V1 and 2013 generations and what
-//! they become in V2, multipart bodies, syslog both ways, statsd, Prometheus' text.
-//! No I/O.
+//! they become in V2, multipart bodies, syslog both ways, statsd, Prometheus' text,
+//! Graphite's lines. No I/O.
 
 pub mod convert;
 pub mod dropsonde;
+pub mod graphite;
 pub mod json;
 pub mod legacy;
 pub mod multipart;
