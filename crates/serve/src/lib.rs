@@ -16,6 +16,7 @@ pub mod front;
 pub mod gateway;
 pub mod grpc;
 mod grpc_role;
+pub mod log_cache;
 pub mod metrics;
 mod outlet;
 pub mod prom_scraper;

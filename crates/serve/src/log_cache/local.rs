@@ -1,0 +1,200 @@
+//! What one node keeps, and its answers.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use bytes::{Bytes, BytesMut};
+use logweir_cache::{Put, Query, Store, Types};
+use logweir_proto::{
+    cache::{SearchRequest, SearchResponse},
+    frames::{frame_len, frames, push_frame},
+    logcache::{MetaInfo, MetaResponse, ReadRequest, ReadResponse},
+    peek::peek,
+};
+use logweir_route::{Generation, admit::admit};
+use tokio::sync::Semaphore;
+use tonic::Status;
+
+use super::{MESSAGE_BYTES, question};
+use crate::{grpc::unix_nanos, recents::Recents};
+
+/// Most bytes of an answer's envelopes: what every reader of the contract takes, less
+/// what frames and the answer itself add.
+const ANSWER_BYTES: usize = MESSAGE_BYTES - (2 << 20);
+/// Most bytes of envelopes that one page of a search looks at; a reader goes on from
+/// where it ended.
+const SEARCH_BYTES: usize = 256 << 20;
+/// Most questions that look into envelopes at a time, on threads of their own.
+const LOOKING: usize = 2;
+
+/// The store of this process.
+pub struct Local {
+    store: Arc<Store>,
+    /// What fills the store from an exchange, if anything does.
+    recents: Option<Recents>,
+    looking: Semaphore,
+    malformed: AtomicU64,
+    egress: AtomicU64,
+}
+
+/// What became of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Envelopes that are kept.
+    pub envelopes: usize,
+    /// Frames that were no envelope.
+    pub malformed: u64,
+}
+
+impl Local {
+    /// A store that is filled by [`Local::keep`] and, where there are `recents`, by
+    /// them.
+    pub fn new(store: Arc<Store>, recents: Option<Recents>) -> Self {
+        Self {
+            store,
+            recents,
+            looking: Semaphore::new(LOOKING),
+            malformed: AtomicU64::new(0),
+            egress: AtomicU64::new(0),
+        }
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// Frames that were no envelope, and envelopes that were answered, so far.
+    pub fn counts(&self) -> (u64, u64) {
+        let relaxed = Ordering::Relaxed;
+        (self.malformed.load(relaxed), self.egress.load(relaxed))
+    }
+
+    /// Keeps the envelopes of an `EnvelopeBatch`. Invalid UTF-8 is replaced; what is no
+    /// envelope is counted and goes alone.
+    pub fn keep(&self, batch: &Bytes) -> Kept {
+        let mut puts = Vec::new();
+        if puts_of(batch, &mut puts).is_some() {
+            let kept = Kept {
+                envelopes: puts.len(),
+                malformed: 0,
+            };
+            self.store.put(unix_nanos(), puts);
+            return kept;
+        }
+        drop(puts);
+        let (clean, admitted) = admit(Generation::V2, batch.clone(), &mut Vec::new());
+        let mut puts = Vec::new();
+        // What was admitted is clean.
+        let _ = puts_of(&clean, &mut puts);
+        let kept = Kept {
+            envelopes: puts.len(),
+            malformed: admitted.malformed,
+        };
+        self.store.put(unix_nanos(), puts);
+        self.malformed.fetch_add(kept.malformed, Ordering::Relaxed);
+        kept
+    }
+
+    /// Answers `Egress/Read`.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a wrong question, `ResourceExhausted` where the answer
+    /// would be too large: clients of the peers ask for less then.
+    pub async fn read(&self, request: ReadRequest) -> Result<ReadResponse, Status> {
+        let mut query = question::query(question::widened(request), unix_nanos())?;
+        query.max_bytes = ANSWER_BYTES;
+        let limit = query.limit;
+        let page = self.look(query).await?;
+        if page.next.is_some() && page.envelopes.len() < limit {
+            return Err(Status::resource_exhausted(format!(
+                "{limit} envelopes of this source are more than {ANSWER_BYTES} bytes; ask for fewer"
+            )));
+        }
+        let envelopes = framed(&page.envelopes);
+        Ok(ReadResponse { envelopes })
+    }
+
+    /// Answers `Reader/Search`. A page that holds less than was asked for is not the
+    /// last one unless nothing is next.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a wrong question.
+    pub async fn search(&self, request: SearchRequest) -> Result<SearchResponse, Status> {
+        let mut query = question::query(request, unix_nanos())?;
+        query.max_bytes = ANSWER_BYTES;
+        query.max_scan = SEARCH_BYTES;
+        let page = self.look(query).await?;
+        Ok(SearchResponse {
+            envelopes: framed(&page.envelopes),
+            next: page.next.map(question::cursor_text).unwrap_or_default(),
+        })
+    }
+
+    async fn look(&self, query: Query) -> Result<logweir_cache::Page, Status> {
+        self.catch_up();
+        let page = if query.names.is_none() && query.search.is_none() {
+            self.store.read(&query)
+        } else {
+            // Never closed.
+            let _turn = self.looking.acquire().await;
+            let store = Arc::clone(&self.store);
+            tokio::task::spawn_blocking(move || store.read(&query))
+                .await
+                .map_err(|error| Status::internal(format!("the search failed: {error}")))?
+        };
+        let answered = page.envelopes.len() as u64;
+        self.egress.fetch_add(answered, Ordering::Relaxed);
+        Ok(page)
+    }
+
+    /// What is known of each source.
+    pub fn meta(&self) -> MetaResponse {
+        self.catch_up();
+        let info = |meta: logweir_cache::SourceMeta| MetaInfo {
+            count: i64::try_from(meta.count).unwrap_or(i64::MAX),
+            expired: i64::try_from(meta.expired).unwrap_or(i64::MAX),
+            oldest_timestamp: meta.oldest,
+            newest_timestamp: meta.newest,
+        };
+        let sources = self.store.meta().into_iter();
+        MetaResponse {
+            meta: sources
+                .map(|(source, meta)| (source.to_string(), info(meta)))
+                .collect(),
+        }
+    }
+
+    /// What was published before the question is in the answer.
+    fn catch_up(&self) {
+        if let Some(recents) = &self.recents {
+            recents.barrier();
+        }
+    }
+}
+
+/// The envelopes of a batch; `None` if there is anything that may not be kept as it is.
+fn puts_of<'a>(batch: &'a Bytes, puts: &mut Vec<Put<'a>>) -> Option<()> {
+    for frame in frames(batch) {
+        let frame = frame.ok()?;
+        let seen = peek(frame.envelope).ok()?;
+        puts.push(Put {
+            source_id: seen.source_id,
+            timestamp: seen.timestamp,
+            types: Types::of(seen.kind),
+            envelope: frame.envelope,
+        });
+    }
+    Some(())
+}
+
+fn framed(envelopes: &[Bytes]) -> Bytes {
+    let bytes = envelopes.iter().map(|envelope| frame_len(envelope.len()));
+    let mut out = BytesMut::with_capacity(bytes.sum());
+    for envelope in envelopes {
+        push_frame(&mut out, envelope);
+    }
+    out.freeze()
+}
