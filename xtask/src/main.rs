@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
 mod bans;
+mod broker;
 mod codegen;
 mod counts;
 mod fuzz;
@@ -29,7 +30,7 @@ struct Args {
 enum Command {
     /// Everything that must pass before a change is taken
     Test,
-    /// Unpack what tests send to (rsyslog, syslog-ng, nginx) from Debian's packages
+    /// Unpack what tests send to: rsyslog, syslog-ng and nginx from Debian's packages, Kafka by Maven
     Receivers,
     /// Generate the wire types and docs/configuration.md
     Codegen {
@@ -78,7 +79,11 @@ fn cargo() -> Process {
 fn main() -> Result<ExitCode> {
     match Args::parse().command {
         Command::Test => test::run(&root()),
-        Command::Receivers => receivers::fetch(&test::target(&root())).map(|()| ExitCode::SUCCESS),
+        Command::Receivers => {
+            let target = test::target(&root());
+            receivers::fetch(&target)?;
+            broker::fetch(&root(), &target).map(|()| ExitCode::SUCCESS)
+        }
         Command::Codegen { check } => {
             codegen::run(&root(), check, None).map(|()| ExitCode::SUCCESS)
         }

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::{bans, cargo, codegen, counts, fuzz, python, receivers, steps::Steps};
+use crate::{bans, broker, cargo, codegen, counts, fuzz, python, receivers, steps::Steps};
 
 /// Runs the recorded answers.
 pub(crate) const GOLDEN: [&str; 5] = ["run", "--quiet", "-p", "logweir-golden", "--"];
@@ -25,6 +25,7 @@ const SMOKE_SECONDS: u64 = 3;
 pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     let mut steps = Steps::default();
     steps.check("receivers", || receivers::check(&target(root)));
+    steps.check("Kafka broker", || broker::check(root, &target(root)));
     steps.command("format", cargo().args(["fmt", "--all", "--check"]));
     // The black-box tests and the generated reference need the binary.
     steps.command("build", cargo().args(["build", "--workspace"]));
