@@ -11,11 +11,13 @@ use logweir_proto::sanitize::sanitize;
 use logweir_proto::v2::{self, envelope::Message, value::Data};
 use prost::Message as _;
 
+mod cache;
 mod parse;
 mod scalar;
 #[cfg(test)]
 mod tests;
 
+pub use cache::{cache_meta, cache_page, cache_read, failure};
 pub use parse::{ParseError, parse_batch};
 use scalar::{double, integer, quoted, string};
 

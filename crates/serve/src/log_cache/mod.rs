@@ -3,6 +3,7 @@
 //! [`Cache`] is what a node answers from: its own store, and in a cluster the other
 //! nodes. `service` is its gRPC side, `api` its HTTP side.
 
+mod api;
 mod expression;
 mod local;
 mod question;
