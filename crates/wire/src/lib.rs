@@ -1,5 +1,5 @@
 //! Pure formats: proto JSON, server-sent events, the V1 and 2013 generations and what
-//! they become in V2, multipart bodies, syslog both ways, statsd, Prometheus' text,
+//! they become in V2, multipart bodies, OTLP and syslog both ways, statsd, Prometheus' text,
 //! Graphite's lines. No I/O.
 
 pub mod convert;
@@ -8,6 +8,7 @@ pub mod graphite;
 pub mod json;
 pub mod legacy;
 pub mod multipart;
+pub mod otlp;
 pub mod prometheus_text;
 pub mod sse;
 pub mod statsd;
