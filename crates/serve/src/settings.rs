@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration}
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{auth::LocalToken, drains::DrainConfig};
+use crate::{
+    auth::LocalToken, drains::DrainConfig, log_cache::cluster::ClusterNodes, nozzles::NozzleConfig,
+};
 
 /// PEM files of one side of a mutual-TLS connection. Re-read when they change.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
@@ -94,6 +96,10 @@ pub struct Live {
     pub tags: BTreeMap<String, String>,
     /// Drains that the configuration names (`drains`).
     pub drains: Vec<DrainConfig>,
+    /// The nodes of the log cache (`log_cache.cluster`).
+    pub cache_nodes: ClusterNodes,
+    /// Nozzles (`nozzles`).
+    pub nozzles: Vec<NozzleConfig>,
 }
 
 /// An HTTPS door for `/metrics` that asks for a client certificate.

@@ -18,7 +18,13 @@ use super::{
 use crate::logging::{self, Level};
 
 /// Keys, and tables of keys, that change without a restart.
-const LIVE: [&str; 4] = ["log_level", "agent.tags", "auth.tokens", "drains"];
+const LIVE: [&str; 5] = [
+    "log_level",
+    "agent.tags",
+    "auth.tokens",
+    "drains",
+    "nozzles",
+];
 
 /// What of the settings a running role takes up.
 pub(crate) fn live(settings: &Settings) -> Live {
@@ -26,6 +32,7 @@ pub(crate) fn live(settings: &Settings) -> Live {
         tokens: settings.auth.tokens.clone(),
         tags: settings.agent.tags.clone(),
         drains: settings.drains.clone(),
+        nozzles: settings.nozzles.clone(),
     }
 }
 
@@ -97,6 +104,7 @@ impl Reloader {
         self.settings.agent.tags = loaded.settings.agent.tags;
         self.settings.auth.tokens = loaded.settings.auth.tokens;
         self.settings.drains = loaded.settings.drains;
+        self.settings.nozzles = loaded.settings.nozzles;
         match now.is_empty() {
             true => tracing::info!("configuration read again, nothing to apply"),
             false => tracing::info!("configuration read again, applied: {}", now.join(", ")),

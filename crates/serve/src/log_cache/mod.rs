@@ -4,11 +4,14 @@
 //! nodes. `service` is its gRPC side, `api` its HTTP side.
 
 mod api;
+pub mod cluster;
 mod expression;
 mod local;
 mod question;
 
 pub use local::{Kept, Local};
+
+use std::sync::Arc;
 
 use logweir_proto::{
     cache::{SearchRequest, SearchResponse},
@@ -16,12 +19,19 @@ use logweir_proto::{
 };
 use tonic::Status;
 
+use cluster::Cluster;
+
 /// Largest message of the Log Cache services, in bytes: as the peers.
 pub(crate) const MESSAGE_BYTES: usize = 50 << 20;
 
+/// Header of an answer that lacks what some nodes have: their addresses, with commas
+/// between them.
+pub(crate) const LOST_NODES: &str = "logweir-lost-nodes";
+
 /// A log cache: the store of this process, and the nodes that share its work.
 pub struct Cache {
-    local: Local,
+    local: Arc<Local>,
+    cluster: Option<Arc<Cluster>>,
 }
 
 /// What is known of every source.
@@ -36,7 +46,18 @@ pub struct Meta {
 impl Cache {
     /// A cache of one node.
     pub fn new(local: Local) -> Self {
-        Self { local }
+        Self {
+            local: Arc::new(local),
+            cluster: None,
+        }
+    }
+
+    /// One node of several.
+    pub fn of_cluster(local: Arc<Local>, cluster: Arc<Cluster>) -> Self {
+        Self {
+            local,
+            cluster: Some(cluster),
+        }
     }
 
     /// The store of this process.
@@ -47,35 +68,88 @@ impl Cache {
     /// Takes envelopes in. What is of other nodes is on its way to them when this
     /// returns; the rest is kept.
     pub fn send(&self, request: &SendRequest) {
-        self.local.keep(&request.envelopes);
+        match &self.cluster {
+            Some(cluster) if !request.local_only => cluster.keep(&request.envelopes),
+            _ => {
+                self.local.keep(&request.envelopes);
+            }
+        }
     }
 
     /// Envelopes of one source, as the contract has it.
     ///
     /// # Errors
     /// `InvalidArgument` for a wrong question, `ResourceExhausted` where the answer
-    /// would be too large.
+    /// would be too large, `Unavailable` if the node that keeps the source cannot be
+    /// reached.
     pub async fn read(&self, request: ReadRequest) -> Result<ReadResponse, Status> {
-        self.local.read(request).await
+        match self.elsewhere(&request.source_id) {
+            Some(node) => node.read(&request).await,
+            None => self.local.read(request).await,
+        }
+    }
+
+    /// The node that keeps a source; none if it is this one.
+    fn elsewhere(&self, source_id: &str) -> Option<Arc<cluster::Node>> {
+        self.cluster.as_ref()?.elsewhere(source_id)
     }
 
     /// A page of one source's envelopes.
     ///
     /// # Errors
-    /// `InvalidArgument` for a wrong question.
+    /// `InvalidArgument` for a wrong question, `Unavailable` if the node that keeps the
+    /// source cannot be reached.
     pub async fn search(&self, request: SearchRequest) -> Result<SearchResponse, Status> {
-        self.local.search(request).await
+        match self.elsewhere(&request.source_id) {
+            Some(node) if !request.local_only => node.search(request).await,
+            _ => self.local.search(request).await,
+        }
     }
 
-    /// What is known of every source; with `local_only` of those that are kept here.
+    /// What is remembered of a source and then what comes, as batches.
     ///
     /// # Errors
-    /// `Unavailable` if no node answers.
-    pub async fn meta(&self, local_only: bool) -> Result<Meta, Status> {
-        let _ = local_only;
-        Ok(Meta {
+    /// `InvalidArgument` for a wrong question, `ResourceExhausted` past the most streams.
+    pub async fn follow(&self, request: FollowRequest) -> Result<BatchStream, Status> {
+        self.local.follow(request).await
+    }
+
+    /// What is known of every source; with `local_only` of those that are kept here. A
+    /// source of which several nodes know something, since the list of nodes changed, has
+    /// what they know together.
+    pub async fn meta(&self, local_only: bool) -> Meta {
+        let mut meta = Meta {
             sources: self.local.meta(),
             lost: Vec::new(),
-        })
+        };
+        let Some(cluster) = self.cluster.as_ref().filter(|_| !local_only) else {
+            return meta;
+        };
+        for (node, answer) in cluster.meta().await {
+            match answer {
+                Ok(theirs) => meta.merge(theirs),
+                Err(status) => {
+                    let why = status.message();
+                    tracing::warn!("failed to read the sources of {node}: {why}");
+                    meta.lost.push(node);
+                }
+            }
+        }
+        meta
+    }
+}
+
+impl Meta {
+    fn merge(&mut self, theirs: MetaResponse) {
+        for (source, info) in theirs.meta {
+            let Some(known) = self.sources.meta.get_mut(&source) else {
+                self.sources.meta.insert(source, info);
+                continue;
+            };
+            known.count = known.count.saturating_add(info.count);
+            known.expired = known.expired.saturating_add(info.expired);
+            known.oldest_timestamp = known.oldest_timestamp.min(info.oldest_timestamp);
+            known.newest_timestamp = known.newest_timestamp.max(info.newest_timestamp);
+        }
     }
 }

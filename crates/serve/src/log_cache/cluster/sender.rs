@@ -16,7 +16,6 @@ use logweir_net::shutdown::Shutdown;
 use logweir_proto::{put, service};
 use logweir_route::{Cause, Chunk, Feeder, QueueStats, Subscription};
 use tokio_util::sync::CancellationToken;
-use tonic::Status;
 
 use super::node::Node;
 use crate::complaints::Complaints;
@@ -34,14 +33,24 @@ const IN_FLIGHT: usize = 16;
 const ENVELOPES: u64 = 1 << 3 | 2;
 const LOCAL_ONLY: u64 = 2 << 3;
 
-/// What became of what was queued for one node.
+/// What became of what left a queue.
 #[derive(Default)]
 pub(crate) struct Figures {
-    /// Envelopes that the node took.
-    pub(crate) sent: AtomicU64,
-    /// Calls that failed.
-    pub(crate) failed: AtomicU64,
+    sent: AtomicU64,
+    failed: AtomicU64,
     complaints: Complaints,
+}
+
+impl Figures {
+    /// Envelopes that the node took.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Calls that failed.
+    pub(crate) fn failed(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
+    }
 }
 
 /// The queue for one node and the task that empties it.
@@ -56,40 +65,32 @@ pub(crate) struct Sender {
 pub(crate) type Leftover = Box<dyn Fn(Bytes) + Send + Sync>;
 
 impl Sender {
-    /// Sends what `queue` gets. With `local_only` the node keeps it whoever the owner is.
+    /// Sends what `queue` gets, until it has ended. With `local_only` the node keeps it
+    /// whoever the owner is.
     pub(crate) fn start(
         node: Arc<Node>,
         queue: Subscription,
         local_only: bool,
-        figures: Arc<Figures>,
         leftover: Leftover,
         shutdown: &Shutdown,
     ) -> Self {
         let sender = Self {
             queue: Arc::new(queue),
-            figures,
+            figures: Arc::default(),
             dismissed: CancellationToken::new(),
         };
         let pump = Pump {
             node,
             queue: Arc::clone(&sender.queue),
             figures: Arc::clone(&sender.figures),
+            dismissed: sender.dismissed.clone(),
+            leftover,
             local_only,
         };
-        let (dismissed, abort) = (sender.dismissed.clone(), shutdown.abort.clone());
+        let abort = shutdown.abort.clone();
         shutdown.tracker.spawn(async move {
-            tokio::select! {
-                biased;
-                () = abort.cancelled() => {}
-                () = pump.run(&dismissed) => {}
-            }
-            let cause = Cause::Shutdown;
-            while let Some(chunk) = pump.queue.try_take().and_then(|taken| taken.chunk) {
-                match dismissed.is_cancelled() {
-                    true => leftover(chunk.frames),
-                    false => pump.queue.lost_after_taking(cause, &chunk),
-                }
-            }
+            abort.run_until_cancelled(pump.run()).await;
+            pump.clear();
         });
         sender
     }
@@ -119,12 +120,14 @@ struct Pump {
     node: Arc<Node>,
     queue: Arc<Subscription>,
     figures: Arc<Figures>,
+    dismissed: CancellationToken,
+    leftover: Leftover,
     local_only: bool,
 }
 
 impl Pump {
     /// Until the queue has ended and everything is answered, or the node is dismissed.
-    async fn run(&self, dismissed: &CancellationToken) {
+    async fn run(&self) {
         let mut in_flight = FuturesUnordered::new();
         loop {
             // Taken only once it can leave: what waits stays within the queue's bounds.
@@ -135,7 +138,7 @@ impl Pump {
             tokio::select! {
                 biased;
                 Some(()) = in_flight.next() => {}
-                () = dismissed.cancelled() => break,
+                () = self.dismissed.cancelled() => break,
                 taken = next, if in_flight.len() < IN_FLIGHT => match taken {
                     Some(taken) => in_flight.extend(taken.chunk.map(|first| self.send(first))),
                     None => break,
@@ -145,55 +148,103 @@ impl Pump {
         while in_flight.next().await.is_some() {}
     }
 
-    /// Sends a chunk and those behind it, and counts them if they do not arrive.
-    async fn send(&self, first: Chunk) {
-        let mut bytes = first.frames.len();
-        let mut chunks = vec![first];
-        while bytes < SEND_BYTES
-            && let Some(next) = self.queue.try_take().and_then(|taken| taken.chunk)
-        {
-            bytes += next.frames.len();
-            chunks.push(next);
+    /// Nothing more is sent: what is left in the queue goes elsewhere, or is counted.
+    fn clear(&self) {
+        while let Some(chunk) = self.queue.try_take().and_then(|taken| taken.chunk) {
+            match self.dismissed.is_cancelled() {
+                true => (self.leftover)(chunk.frames),
+                false => self.queue.lost_after_taking(Cause::Shutdown, &chunk),
+            }
         }
-        let envelopes: u64 = chunks.iter().map(|chunk| u64::from(chunk.envelopes)).sum();
-        let payload = request(&chunks, bytes, self.local_only);
-        match self.call(payload).await {
-            Ok(()) => {
-                self.figures.sent.fetch_add(envelopes, Ordering::Relaxed);
+    }
+
+    /// Sends a chunk and those behind it.
+    async fn send(&self, first: Chunk) {
+        let mut batch = Batch::new(&self.queue, first);
+        // The connection may have been lost since; then nothing has left yet.
+        tokio::select! {
+            biased;
+            _ = self.node.connected() => {}
+            () = self.dismissed.cancelled() => {
+                batch.settled().into_iter().for_each(|chunk| (self.leftover)(chunk.frames));
+                return;
+            }
+        }
+        let payload = request(&batch.chunks, self.local_only);
+        let path = service::CACHE_SEND;
+        let answer = self.node.call(path, payload, HeaderMap::new(), DEADLINE);
+        match answer.await {
+            Ok(_) => {
+                let sent = batch.envelopes();
+                self.figures.sent.fetch_add(sent, Ordering::Relaxed);
+                batch.settled();
             }
             Err(status) => {
                 self.figures.failed.fetch_add(1, Ordering::Relaxed);
                 let (name, why) = (self.node.name(), status.message());
                 self.figures.complaints.tell(format_args!(
-                    "failed to write {envelopes} envelopes to the log cache node {name}: {why}"
+                    "failed to write {} envelopes to the log cache node {name}: {why}",
+                    batch.envelopes()
                 ));
-                for chunk in &chunks {
-                    self.queue.lost_after_taking(Cause::ConnectionLost, chunk);
-                }
+                batch.cause = Cause::ConnectionLost;
             }
         }
     }
+}
 
-    async fn call(&self, payload: Bytes) -> Result<(), Status> {
-        let path = service::CACHE_SEND;
-        let answer = self.node.call(path, payload, HeaderMap::new(), DEADLINE);
-        answer.await.map(drop)
+/// Chunks that left the queue. What is not settled when this goes is counted as lost.
+struct Batch<'a> {
+    queue: &'a Subscription,
+    chunks: Vec<Chunk>,
+    cause: Cause,
+}
+
+impl<'a> Batch<'a> {
+    fn new(queue: &'a Subscription, first: Chunk) -> Self {
+        let mut bytes = first.frames.len();
+        let mut chunks = vec![first];
+        while bytes < SEND_BYTES
+            && let Some(next) = queue.try_take().and_then(|taken| taken.chunk)
+        {
+            bytes += next.frames.len();
+            chunks.push(next);
+        }
+        Self {
+            queue,
+            chunks,
+            cause: Cause::Shutdown,
+        }
+    }
+
+    fn envelopes(&self) -> u64 {
+        let envelopes = self.chunks.iter().map(|chunk| u64::from(chunk.envelopes));
+        envelopes.sum()
+    }
+
+    fn settled(&mut self) -> Vec<Chunk> {
+        std::mem::take(&mut self.chunks)
+    }
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        for chunk in &self.chunks {
+            self.queue.lost_after_taking(self.cause, chunk);
+        }
     }
 }
 
 /// The bytes of a `SendRequest`.
-fn request(chunks: &[Chunk], bytes: usize, local_only: bool) -> Bytes {
-    let mut head = Vec::new();
-    put::head(&mut head, ENVELOPES, bytes);
-    let mut payload = BytesMut::with_capacity(head.len() + bytes + 2);
-    payload.put_slice(&head);
+fn request(chunks: &[Chunk], local_only: bool) -> Bytes {
+    let bytes = chunks.iter().map(|chunk| chunk.frames.len()).sum();
+    let room = put::bytes_len(ENVELOPES, bytes) + put::number_len(LOCAL_ONLY, 1);
+    let mut payload = BytesMut::with_capacity(room);
+    put::head(&mut payload, ENVELOPES, bytes);
     for chunk in chunks {
         payload.put_slice(&chunk.frames);
     }
     if local_only {
-        let mut flag = Vec::new();
-        put::number(&mut flag, LOCAL_ONLY, 1);
-        payload.put_slice(&flag);
+        put::number(&mut payload, LOCAL_ONLY, 1);
     }
     payload.freeze()
 }
@@ -212,7 +263,7 @@ mod tests {
             envelopes: 1,
             deprecated_tags: false,
         };
-        let bytes = request(&[chunk(b"\x0a\x01a"), chunk(b"\x0a\x01b")], 6, true);
+        let bytes = request(&[chunk(b"\x0a\x01a"), chunk(b"\x0a\x01b")], true);
         let request = SendRequest::decode(bytes).unwrap();
         assert_eq!(&request.envelopes[..], b"\x0a\x01a\x0a\x01b");
         assert!(request.local_only);

@@ -1,0 +1,153 @@
+//! A batch, taken apart by who keeps its sources.
+
+use bytes::{Bytes, BytesMut};
+use logweir_proto::{frames::frames, peek::peek};
+use logweir_route::{
+    Admitted, Chunk, Generation,
+    admit::admit,
+    queue::{CHUNK_BYTES, CHUNK_ENVELOPES},
+};
+
+use super::{Cluster, Place, View};
+
+/// Neighbours in a batch that one node keeps.
+#[derive(Debug, PartialEq, Eq)]
+struct Run {
+    /// The node's place in the list.
+    place: usize,
+    start: usize,
+    end: usize,
+    envelopes: u64,
+}
+
+impl Cluster {
+    /// Queues what other nodes keep, and keeps what this one does. Never waits.
+    pub(crate) fn keep(&self, batch: &Bytes) {
+        let view = self.view.load();
+        if let Some(runs) = runs(&view, batch) {
+            return self.hand_on(&view, batch, &runs, Admitted::default());
+        }
+        let (clean, admitted) = admit(Generation::V2, batch.clone(), &mut Vec::new());
+        let runs = runs(&view, &clean).unwrap_or_default();
+        self.hand_on(&view, &clean, &runs, admitted);
+    }
+
+    fn hand_on(&self, view: &View, batch: &Bytes, runs: &[Run], admitted: Admitted) {
+        if let [only] = runs
+            && matches!(view.places[only.place], Place::Here)
+        {
+            self.local.keep(batch);
+        } else {
+            self.split(view, batch, runs);
+        }
+        self.exchange.count_in(
+            0,
+            0,
+            Admitted {
+                envelopes: 0,
+                ..admitted
+            },
+        );
+    }
+
+    fn split(&self, view: &View, batch: &Bytes, runs: &[Run]) {
+        let mut parts: Vec<(BytesMut, u64)> = Vec::new();
+        parts.resize_with(view.places.len(), Default::default);
+        for run in runs {
+            let (bytes, envelopes) = &mut parts[run.place];
+            bytes.extend_from_slice(&batch[run.start..run.end]);
+            *envelopes += run.envelopes;
+        }
+        for (place, (bytes, envelopes)) in view.places.iter().zip(parts) {
+            if envelopes == 0 {
+                continue;
+            }
+            let bytes = bytes.freeze();
+            match place {
+                Place::Here => {
+                    self.local.keep(&bytes);
+                }
+                Place::There(peer) => {
+                    let admitted = Admitted {
+                        envelopes,
+                        ..Admitted::default()
+                    };
+                    self.exchange.count_in(bytes.len(), 0, admitted);
+                    pieces(&bytes).for_each(|chunk| peer.feeder.push(chunk));
+                }
+            }
+        }
+    }
+}
+
+/// Who keeps what; none if there is anything in the batch that cannot be passed on.
+fn runs(view: &View, batch: &[u8]) -> Option<Vec<Run>> {
+    let mut runs: Vec<Run> = Vec::new();
+    for frame in frames(batch) {
+        let frame = frame.ok()?;
+        let place = view.index(peek(frame.envelope).ok()?.source_id);
+        let end = frame.start + frame.bytes.len();
+        match runs.last_mut() {
+            Some(run) if run.place == place && run.end == frame.start => {
+                run.end = end;
+                run.envelopes += 1;
+            }
+            _ => runs.push(Run {
+                place,
+                start: frame.start,
+                end,
+                envelopes: 1,
+            }),
+        }
+    }
+    Some(runs)
+}
+
+/// Cuts checked frames into chunks that a queue takes.
+fn pieces(batch: &Bytes) -> impl Iterator<Item = Chunk> {
+    let mut frames = frames(batch).flatten().peekable();
+    std::iter::from_fn(move || {
+        let start = frames.peek()?.start;
+        let (mut end, mut envelopes) = (start, 0);
+        while let Some(frame) = frames.next_if(|frame| {
+            let length = frame.start + frame.bytes.len() - start;
+            envelopes == 0 || (envelopes < CHUNK_ENVELOPES && length <= CHUNK_BYTES)
+        }) {
+            end = frame.start + frame.bytes.len();
+            envelopes += 1;
+        }
+        Some(Chunk {
+            frames: batch.slice(start..end),
+            envelopes,
+            deprecated_tags: false,
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use logweir_proto::frames::push_frame;
+
+    use super::*;
+
+    #[test]
+    fn chunks_stay_within_their_bounds() {
+        let mut batch = BytesMut::new();
+        let large = vec![0; CHUNK_BYTES];
+        for envelope in [&large[..], b"a", b"b"] {
+            push_frame(&mut batch, envelope);
+        }
+        for _ in 0..CHUNK_ENVELOPES {
+            push_frame(&mut batch, b"c");
+        }
+        let batch = batch.freeze();
+        let chunks: Vec<_> = pieces(&batch).collect();
+        let envelopes: Vec<_> = chunks.iter().map(|chunk| chunk.envelopes).collect();
+        assert_eq!(envelopes, [1, CHUNK_ENVELOPES, 2]);
+        let all: Vec<u8> = chunks
+            .iter()
+            .flat_map(|chunk| chunk.frames.to_vec())
+            .collect();
+        assert_eq!(all, batch);
+    }
+}
