@@ -10,7 +10,9 @@
 //!  queue ── chunks ──► batch: frames → messages ──► syslog TCP, TLS   one write for many
 //!                      (marks where each ends)  ├─► https-batch       one POST for many
 //!                                               ├─► https             a POST each, several at once
-//!                                               └─► syslog-udp        a datagram each
+//!                                               ├─► syslog-udp        a datagram each
+//!                                               ├─► file              one write for many
+//!                                               └─► graphite          as syslog TCP
 //! ```
 //!
 //! Between queue and batch there may be a spool on disk (`store`).
@@ -22,6 +24,7 @@ mod batch;
 mod courier;
 mod dial;
 mod failure;
+mod file;
 mod handle;
 mod http;
 mod line;
@@ -44,7 +47,7 @@ pub use settings::Settings;
 pub use store::SpoolSettings;
 pub use tell::Reporter;
 
-use crate::{block_list::BlockList, drain::Drain};
+use crate::{block_list::BlockList, exit::Exit};
 use courier::Courier;
 use handle::Shared;
 
@@ -69,14 +72,14 @@ pub struct Delivery {
     pub shutdown: Shutdown,
 }
 
-/// Starts the delivery of one drain. Its queue is to be subscribed to what
-/// [`Filter::selectors`](crate::filter::Filter::selectors) says. Connects when there is
-/// something to deliver.
-pub fn start(drain: Arc<Drain>, queue: Subscription, with: &Arc<Delivery>) -> DrainHandle {
+/// Starts the delivery of one drain or nozzle. Its queue is to be subscribed to what
+/// [`Exit::request`] says. Connects when there is something to deliver.
+pub fn start(exit: impl Into<Exit>, queue: Subscription, with: &Arc<Delivery>) -> DrainHandle {
+    let exit = exit.into();
     let queue = Arc::new(queue);
     let shared = Arc::new(Shared::new());
-    let handle = DrainHandle::new(drain.clone(), queue.clone(), shared.clone());
-    let courier = Courier::new(drain, queue, shared, with.clone());
+    let handle = DrainHandle::new(exit.clone(), queue.clone(), shared.clone());
+    let courier = Courier::new(exit, queue, shared, with.clone());
     with.shutdown.tracker.spawn(courier.run());
     handle
 }

@@ -5,15 +5,12 @@
 mod tests;
 mod types;
 
-use logweir_proto::{
-    fields::fields,
-    peek::{Kind, Peek},
-};
+use logweir_proto::peek::{Kind, Peek};
 use logweir_route::selector::{Selector, What};
 
 pub use types::{SourceType, SourceTypes, TypesError};
 
-use crate::url::DrainData;
+use crate::{notice::tag, url::DrainData};
 
 /// What a drain takes. Compared by value: the same wishes are the same drain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,11 +26,6 @@ const KINDS: [Kind; 5] = [
     Kind::Timer,
     Kind::Event,
 ];
-
-/// Key of a tag in an envelope, and of name and value in it.
-const TAG: u64 = 9 << 3 | 2;
-const NAME: u64 = 1 << 3 | 2;
-const VALUE: u64 = 2 << 3 | 2;
 
 impl Filter {
     /// These kinds, and of these source types.
@@ -79,23 +71,6 @@ impl Filter {
         self.takes(kind)
             && (self.types == SourceTypes::Every
                 || !matches!(kind, Kind::Log | Kind::Event)
-                || self.types.wants(source_type(envelope)))
+                || self.types.wants(tag(envelope, "source_type")))
     }
-}
-
-/// The value of the tag `source_type`, the last one if there are several.
-fn source_type(envelope: &[u8]) -> Option<&str> {
-    let tags = fields(envelope).filter(|field| field.key == TAG);
-    tags.filter_map(|tag| {
-        let (mut name, mut value) = ("", "");
-        for field in fields(tag.bytes()) {
-            match field.key {
-                NAME => name = field.text(),
-                VALUE => value = field.text(),
-                _ => {}
-            }
-        }
-        (name == "source_type").then_some(value)
-    })
-    .last()
 }

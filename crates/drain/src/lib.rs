@@ -11,18 +11,22 @@
 //! | deliver | [`delivery`] |
 //! | keep on disk what is not delivered | [`spool`] |
 //! | tell an app about its drain | [`notice`] |
+//! | lead envelopes to files and databases of the operator | [`nozzle`] |
 
 pub mod binding;
 pub mod block_list;
 pub mod credentials;
 pub mod delivery;
 mod drain;
+mod exit;
 pub mod filter;
 pub mod headers;
 pub mod notice;
+pub mod nozzle;
 pub mod plan;
 pub mod secret;
 pub mod spool;
 pub mod url;
 
 pub use drain::{Drain, Scope};
+pub use exit::Exit;

@@ -14,6 +14,7 @@ use http::{HeaderName, HeaderValue};
 use crate::{
     binding::{Binding, Credentials, Pem},
     drain::{Drain, Scope},
+    exit::Exit,
     headers,
     secret::Secret,
     url::{DrainUrl, UrlDefaults, UrlError},
@@ -234,33 +235,31 @@ impl Plan {
     }
 }
 
-/// What is to be done to come from one set of drains to another.
+/// What is to be done to come from one set of drains and nozzles to another.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Change {
-    /// Ids of drains to end: gone, or there anew in `start`.
+    /// Ids of those to end: gone, or there anew in `start`.
     pub stop: Vec<String>,
-    /// Drains to begin.
-    pub start: Vec<Arc<Drain>>,
+    /// Those to begin.
+    pub start: Vec<Exit>,
 }
 
-/// Compares by value. A drain that differs in anything is stopped and started again.
+/// Compares by value. One that differs in anything is stopped and started again.
 pub fn change<'a>(
-    running: impl IntoIterator<Item = &'a Arc<Drain>>,
-    wanted: impl IntoIterator<Item = &'a Arc<Drain>>,
+    running: impl IntoIterator<Item = &'a Exit>,
+    wanted: impl IntoIterator<Item = &'a Exit>,
 ) -> Change {
-    let mut running: BTreeMap<&str, &Arc<Drain>> = running
-        .into_iter()
-        .map(|drain| (drain.id.as_str(), drain))
-        .collect();
+    let running = running.into_iter().map(|exit| (exit.id(), exit));
+    let mut running: BTreeMap<&str, &Exit> = running.collect();
     let mut change = Change::default();
-    for drain in wanted {
-        match running.remove(drain.id.as_str()) {
-            Some(same) if same == drain => {}
+    for exit in wanted {
+        match running.remove(exit.id()) {
+            Some(same) if same == exit => {}
             Some(other) => {
-                change.stop.push(other.id.clone());
-                change.start.push(Arc::clone(drain));
+                change.stop.push(other.id().to_owned());
+                change.start.push(exit.clone());
             }
-            None => change.start.push(Arc::clone(drain)),
+            None => change.start.push(exit.clone()),
         }
     }
     let gone = running.into_keys().map(str::to_owned);

@@ -12,9 +12,10 @@ use logweir_proto::{frames::frames, peek::peek};
 use logweir_route::Chunk;
 use tokio::time::Instant;
 
-use crate::filter::Filter;
-pub(super) use form::{Form, Framing};
-use form::{Mark, wanted};
+pub(super) use form::Form;
+#[cfg(test)]
+use form::{Framing, Shape};
+use form::{Mark, Want};
 
 /// Buffers above this size are not kept for the next batch.
 const KEEP: usize = 4 << 10;
@@ -36,6 +37,8 @@ pub(super) struct Progress {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Added {
     pub(super) sanitised: usize,
+    /// Envelopes that told about the drain itself.
+    pub(super) own: u32,
     /// Timestamp of its last envelope.
     pub(super) newest: i64,
     /// What was through at once, because it makes no message.
@@ -108,15 +111,17 @@ impl Batch {
         // Header and quotes make a message somewhat longer than its envelope.
         self.out
             .reserve(chunk.frames.len() + chunk.frames.len() / 4);
-        let filtering = form.filter.reads_types();
         let mut added = Added::default();
         let mut last: &[u8] = &[];
         for frame in frames(&chunk.frames).flatten() {
             last = frame.envelope;
-            if filtering && !wanted(frame.envelope, &form.filter) {
-                self.filtered += 1;
-            } else {
-                added.sanitised += self.format(frame.envelope, form);
+            match form.wants(frame.envelope) {
+                Want::Message => added.sanitised += self.format(frame.envelope, form),
+                Want::Other => self.filtered += 1,
+                Want::Own => {
+                    self.filtered += 1;
+                    added.own += 1;
+                }
             }
             self.envelopes += 1;
         }
@@ -227,7 +232,7 @@ impl Batch {
     /// The envelopes of `count` messages, from the one `after` the first that is not through,
     /// a chunk for each: they are lost, and returned but once. That alone does not make their
     /// messages through.
-    pub(super) fn lose(&mut self, after: usize, count: usize, filter: &Filter) -> Vec<Chunk> {
+    pub(super) fn lose(&mut self, after: usize, count: usize, form: &Form) -> Vec<Chunk> {
         let first = self.done + after;
         let marks = self.marks.get_mut(first..first + count);
         let marks = marks.unwrap_or_default();
@@ -243,7 +248,7 @@ impl Batch {
             for frame in frames(&chunk.frames).flatten() {
                 let here = lost.contains(&position);
                 position += 1;
-                if !here || (filter.reads_types() && !wanted(frame.envelope, filter)) {
+                if !here || form.wants(frame.envelope) != Want::Message {
                     continue;
                 }
                 let end = frame.start + frame.bytes.len();

@@ -12,29 +12,32 @@ use std::{
 
 use logweir_net::backoff::Backoff;
 use logweir_route::{Cause, Subscription};
-use logweir_wire::syslog::Style;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
     Delivery, DrainState, Failure, Shared,
-    batch::{Batch, Form, Framing},
-    http,
+    batch::{Batch, Form},
+    dial::Receiver,
+    file, http,
     store::Store,
     stream,
     tell::Tell,
     udp,
 };
-use crate::{drain::Drain, url::Scheme};
+use crate::{exit::Exit, nozzle::To, url::Scheme};
 
 /// A connection that lived this long was a good one: what comes after it starts over.
 const LIVED: Duration = Duration::from_secs(5);
+
+/// Bytes that a drain may take before it is connected, to see what they are.
+const LITTLE: u64 = 16 << 10;
 
 /// A receiver that asks to be left alone longer than this is asked again after it.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(600);
 
 /// The owner of a drain.
 pub(super) struct Courier {
-    pub(super) drain: Arc<Drain>,
+    pub(super) exit: Exit,
     pub(super) queue: Arc<Subscription>,
     pub(super) shared: Arc<Shared>,
     pub(super) with: Arc<Delivery>,
@@ -55,27 +58,16 @@ pub(super) struct Courier {
 
 impl Courier {
     pub(super) fn new(
-        drain: Arc<Drain>,
+        exit: Exit,
         queue: Arc<Subscription>,
         shared: Arc<Shared>,
         with: Arc<Delivery>,
     ) -> Self {
-        let framing = match drain.url.scheme() {
-            Scheme::Syslog | Scheme::SyslogTls => Framing::OctetCounted,
-            Scheme::SyslogUdp | Scheme::Https | Scheme::HttpsBatch => Framing::Bare,
-        };
-        let form = Form {
-            style: Style {
-                hostname: drain.hostname().to_owned(),
-                metadata: drain.url.params().metadata,
-            },
-            filter: drain.filter(),
-            framing,
-        };
+        let form = Form::of(&exit);
         let settings = &with.settings;
         Self {
             backoff: Backoff::new(settings.backoff_min, settings.backoff_max),
-            drain,
+            exit,
             queue,
             shared,
             form,
@@ -110,13 +102,7 @@ impl Courier {
         Box::pin(self.open_store()).await;
         while self.wait().await {
             // Boxed, so that a drain that is idle does not hold the room for it.
-            let session: Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>> =
-                match self.drain.url.scheme() {
-                    Scheme::Syslog | Scheme::SyslogTls => Box::pin(stream::session(self)),
-                    Scheme::SyslogUdp => Box::pin(udp::session(self)),
-                    Scheme::Https | Scheme::HttpsBatch => Box::pin(http::session(self)),
-                };
-            match session.await {
+            match self.session().await {
                 Ok(()) => self.shared.enter(DrainState::Idle),
                 Err(failure) => {
                     self.back_off(failure).await;
@@ -130,6 +116,27 @@ impl Courier {
         }
     }
 
+    /// A connection, or what stands for one, until it is too old, nothing was to be delivered
+    /// for long, or the drain ends.
+    fn session(&mut self) -> Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + '_>> {
+        match self.exit.clone() {
+            Exit::Drain(drain) => match drain.url.scheme() {
+                Scheme::Syslog | Scheme::SyslogTls => {
+                    Box::pin(stream::session(self, Receiver::Drain(drain)))
+                }
+                Scheme::SyslogUdp => Box::pin(udp::session(self, Receiver::Drain(drain))),
+                Scheme::Https | Scheme::HttpsBatch => Box::pin(http::session(self, drain)),
+            },
+            Exit::Nozzle(nozzle) => match &nozzle.to {
+                To::File(settings) => Box::pin(file::session(self, settings.clone())),
+                To::Graphite(settings) => {
+                    let receiver = Receiver::Open(settings.address.clone());
+                    Box::pin(stream::session(self, receiver))
+                }
+            },
+        }
+    }
+
     /// Waits until there is something to deliver. False once there never will be.
     async fn wait(&mut self) -> bool {
         loop {
@@ -139,8 +146,17 @@ impl Courier {
             if self.is_over() {
                 return false;
             }
-            if self.load() > 0 {
+            let load = self.load();
+            if load > 0 && (load > LITTLE || !self.tell.expects_own()) {
                 return true;
+            }
+            if load > 0 {
+                // It may be but what we told: that is no reason to connect.
+                self.fill(1).await;
+                if self.batch.is_empty() && self.load() >= load {
+                    return true;
+                }
+                continue;
             }
             self.settle_store().await;
             let Some(due) = self.tell.due() else {
@@ -252,8 +268,7 @@ impl Courier {
             stats
         };
         let reporter = &self.with.reporter;
-        self.tell
-            .settle(&self.drain, stats, reporter, interval, now);
+        self.tell.settle(&self.exit, stats, reporter, interval, now);
     }
 
     /// When there is something to tell next.
@@ -269,7 +284,7 @@ impl Courier {
             self.shared.in_hand.store(0, Relaxed);
         } else {
             let left = self.batch.left();
-            let lost = self.batch.lose(0, left, &self.form.filter);
+            let lost = self.batch.lose(0, left, &self.form);
             self.count_lost(&lost, cause);
             let envelopes = i64::try_from(lost.len()).unwrap_or(i64::MAX);
             self.shared.written.fetch_sub(envelopes, Relaxed);

@@ -1,6 +1,6 @@
 //! Connecting to a receiver: its name, the addresses that are allowed, TCP, TLS.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use logweir_net::{
     resolve::Target,
@@ -18,9 +18,18 @@ use crate::drain::Drain;
 /// Probes of a connection that is quiet begin after this many seconds, and come as often.
 const KEEPALIVE: u32 = 10;
 
-/// How receivers of one drain are connected to. Made for a connection, and gone with it.
+/// Who is connected to.
+#[derive(Clone)]
+pub(super) enum Receiver {
+    /// That of a drain, by what its URL and its owner say, where drains may lead.
+    Drain(Arc<Drain>),
+    /// One that the operator names: TCP, and anywhere.
+    Open(Target),
+}
+
+/// How a receiver is connected to. Made for a connection, and gone with it.
 pub(super) struct Dial<'a> {
-    pub(super) drain: &'a Drain,
+    pub(super) to: &'a Receiver,
     pub(super) with: &'a Delivery,
 }
 
@@ -43,9 +52,9 @@ impl Dial<'_> {
                 judged_later: false,
             });
         };
-        let host = self.drain.url.host().to_string();
-        let name = ServerName::try_from(host).map_err(|error| Failure::Tls(error.to_string()))?;
-        let stream = TlsConnector::from(tls.config.clone())
+        let name = ServerName::try_from(tls.host);
+        let name = name.map_err(|error| Failure::Tls(error.to_string()))?;
+        let stream = TlsConnector::from(tls.personal.config.clone())
             .connect(name, tcp)
             .await
             .map_err(|error| match Failure::of_io(&error) {
@@ -53,13 +62,16 @@ impl Dial<'_> {
                 _ => Failure::Tls("the receiver ended the handshake".to_owned()),
             })?;
         Ok(Connection {
-            judged_later: tls.asked(),
+            judged_later: tls.personal.asked(),
             transport: Transport::Tls(Box::new(stream.into())),
         })
     }
 
-    fn tls(&self) -> Result<Option<PersonalTls>, Failure> {
-        let url = &self.drain.url;
+    fn tls(&self) -> Result<Option<Tls>, Failure> {
+        let Receiver::Drain(drain) = self.to else {
+            return Ok(None);
+        };
+        let url = &drain.url;
         if !url.scheme().is_tls() {
             return Ok(None);
         }
@@ -67,16 +79,20 @@ impl Dial<'_> {
             true => &self.with.internal_tls,
             false => &self.with.tls,
         };
-        let pem = &self.drain.pem;
+        let pem = &drain.pem;
         let has_identity = !pem.cert.is_empty() && !pem.key.is_empty();
         let own = Personal {
             ca: pem.ca.reveal(),
             identity: has_identity.then(|| (pem.cert.reveal(), pem.key.reveal())),
             alpn: url.scheme().is_http().then_some(Alpn::Http1),
         };
-        let tls = shared.personal(&own);
-        tls.map(Some)
-            .map_err(|error| Failure::Credentials(error.to_string()))
+        match shared.personal(&own) {
+            Ok(personal) => Ok(Some(Tls {
+                host: url.host().to_string(),
+                personal,
+            })),
+            Err(error) => Err(Failure::Credentials(error.to_string())),
+        }
     }
 
     async fn tcp(&self) -> Result<TcpStream, Failure> {
@@ -101,12 +117,19 @@ impl Dial<'_> {
     /// The addresses of the receiver that are allowed, in an order drawn anew each time:
     /// connections spread over them.
     pub(super) async fn addresses(&self) -> Result<Vec<SocketAddr>, Failure> {
-        let url = &self.drain.url;
-        let target = Target::HostPort(url.host().to_string(), url.port());
+        let target = match self.to {
+            Receiver::Open(target) => target.clone(),
+            Receiver::Drain(drain) => {
+                let url = &drain.url;
+                Target::HostPort(url.host().to_string(), url.port())
+            }
+        };
         let found = self.with.resolver.resolve(&target).await;
         let mut addresses = found.map_err(|error| Failure::Resolve(error.to_string()))?;
         let first = addresses.first().map(SocketAddr::ip);
-        addresses.retain(|address| !self.with.block_list.blocks(address.ip()));
+        if let Receiver::Drain(_) = self.to {
+            addresses.retain(|address| !self.with.block_list.blocks(address.ip()));
+        }
         match (addresses.is_empty(), first) {
             (true, Some(first)) => Err(Failure::Blocked(first)),
             _ => {
@@ -115,6 +138,12 @@ impl Dial<'_> {
             }
         }
     }
+}
+
+/// TLS with a receiver.
+struct Tls {
+    host: String,
+    personal: PersonalTls,
 }
 
 /// An open connection.

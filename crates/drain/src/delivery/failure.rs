@@ -1,6 +1,6 @@
 //! What can go wrong on the way to a receiver, by cause.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 /// Why something could not be delivered. None of the texts holds a secret: no credentials, no
 /// path, no query.
@@ -52,6 +52,14 @@ pub enum Failure {
     /// No answer to a request.
     #[error("no answer to a request within {0:?}")]
     NoAnswer(Duration),
+    /// A file cannot be written.
+    #[error("cannot write {}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
     /// What came is no answer.
     #[error("the request failed: {0}")]
     Request(String),

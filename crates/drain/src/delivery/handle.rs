@@ -13,7 +13,7 @@ use logweir_route::{QueueStats, Subscription};
 use tokio_util::sync::CancellationToken;
 
 use super::{Failure, store::Store};
-use crate::drain::Drain;
+use crate::exit::Exit;
 
 /// What a drain is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +54,8 @@ pub struct DrainStatus {
     pub since: SystemTime,
     /// What went wrong last, and when; redacted.
     pub last_error: Option<(String, SystemTime)>,
+    /// How often something went wrong.
+    pub failures: u64,
     /// When the connection was opened, if there is one.
     pub connected_since: Option<SystemTime>,
     /// Connections opened so far.
@@ -111,6 +113,7 @@ struct Condition {
     state: DrainState,
     since: SystemTime,
     error: Option<Box<(Failure, SystemTime)>>,
+    failures: u64,
 }
 
 impl Shared {
@@ -130,6 +133,7 @@ impl Shared {
                 state: DrainState::Idle,
                 since: SystemTime::now(),
                 error: None,
+                failures: 0,
             }),
         }
     }
@@ -154,7 +158,9 @@ impl Shared {
 
     pub(super) fn failed(&self, failure: Failure) {
         let now = SystemTime::now();
-        self.condition().error = Some(Box::new((failure, now)));
+        let mut condition = self.condition();
+        condition.error = Some(Box::new((failure, now)));
+        condition.failures += 1;
     }
 
     fn condition(&self) -> MutexGuard<'_, Condition> {
@@ -164,25 +170,25 @@ impl Shared {
     }
 }
 
-/// A drain that is being delivered. Dropping the handle unbinds it.
+/// A drain or nozzle that is being delivered. Dropping the handle unbinds it.
 pub struct DrainHandle {
-    drain: Arc<Drain>,
+    exit: Exit,
     queue: Arc<Subscription>,
     shared: Arc<Shared>,
 }
 
 impl DrainHandle {
-    pub(super) fn new(drain: Arc<Drain>, queue: Arc<Subscription>, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(exit: Exit, queue: Arc<Subscription>, shared: Arc<Shared>) -> Self {
         Self {
-            drain,
+            exit,
             queue,
             shared,
         }
     }
 
-    /// The drain.
-    pub fn drain(&self) -> &Arc<Drain> {
-        &self.drain
+    /// What is delivered to.
+    pub fn exit(&self) -> &Exit {
+        &self.exit
     }
 
     /// How it is.
@@ -207,6 +213,7 @@ impl DrainHandle {
                 .error
                 .as_ref()
                 .map(|error| (error.0.to_string(), error.1)),
+            failures: condition.failures,
             connected_since: (condition.state == DrainState::Connected).then_some(condition.since),
             connections: shared.connections.load(Relaxed),
             lag: lag.unwrap_or_default(),

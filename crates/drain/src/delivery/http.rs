@@ -5,15 +5,20 @@ mod answer;
 mod lane;
 mod request;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::join_all;
 use logweir_route::Cause;
 use tokio::time::{Instant, sleep_until};
 
-use super::{DrainState, Failure, batch::EARLY, courier::Courier, dial::Dial};
-use crate::url::Scheme;
+use super::{
+    DrainState, Failure,
+    batch::EARLY,
+    courier::Courier,
+    dial::{Dial, Receiver},
+};
+use crate::{drain::Drain, url::Scheme};
 use answer::Verdict;
 use lane::Lane;
 use request::Requests;
@@ -32,6 +37,7 @@ const GATHERED: u64 = 32 << 10;
 const SMALLEST: usize = 2 << 10;
 
 struct Session {
+    to: Receiver,
     requests: Requests,
     lanes: Vec<Option<Lane>>,
     /// How many lanes are used at once.
@@ -41,21 +47,23 @@ struct Session {
 }
 
 /// Posts until nothing was to be sent for long, the connections are old, or the drain ends.
-pub(super) async fn session(courier: &mut Courier) -> Result<(), Failure> {
+pub(super) async fn session(courier: &mut Courier, drain: Arc<Drain>) -> Result<(), Failure> {
     courier.shared.enter(DrainState::Connecting);
-    let requests = Requests::of(&courier.drain)?;
-    let lane = connect(courier).await?;
+    let requests = Requests::of(&drain)?;
+    let batching = drain.url.scheme() == Scheme::HttpsBatch;
+    let to = Receiver::Drain(drain);
+    let lane = connect(courier, &to).await?;
     let mut used = Instant::now();
     courier.connected(used);
     let settings = &courier.with.settings;
     let (idle, old) = (settings.idle.min(IDLE), used + settings.max_age);
     let mut session = Session {
+        to,
         requests,
         lanes: vec![Some(lane)],
         width: 1,
         full: settings.batch_bytes,
     };
-    let batching = courier.drain.url.scheme() == Scheme::HttpsBatch;
     loop {
         let now = Instant::now();
         courier.tell_what_is_due(now);
@@ -89,9 +97,9 @@ pub(super) async fn session(courier: &mut Courier) -> Result<(), Failure> {
     }
 }
 
-async fn connect(courier: &Courier) -> Result<Lane, Failure> {
+async fn connect(courier: &Courier, to: &Receiver) -> Result<Lane, Failure> {
     let dial = Dial {
-        drain: &courier.drain,
+        to,
         with: &courier.with,
     };
     Lane::open(dial.connect().await?).await
@@ -134,7 +142,7 @@ impl Session {
         let body = courier.batch.body(0, count);
         let size = body.len();
         let body = self.requests.encoded(body);
-        match post(courier, &mut self.lanes[0], &self.requests, body).await? {
+        match post(courier, &self.to, &mut self.lanes[0], &self.requests, body).await? {
             Verdict::Taken => {
                 courier.sent(count);
                 courier.delivered();
@@ -158,7 +166,7 @@ impl Session {
         let open: Vec<usize> = open.take(count).collect();
         let bodies: Vec<Bytes> = open.iter().map(|at| courier.batch.body(*at, 1)).collect();
         let posts = self.lanes.iter_mut().zip(bodies);
-        let posts = posts.map(|(lane, body)| post(courier, lane, &self.requests, body));
+        let posts = posts.map(|(lane, body)| post(courier, &self.to, lane, &self.requests, body));
         let answers = join_all(posts).await;
         let taken = answers
             .iter()
@@ -212,6 +220,7 @@ async fn refused(courier: &mut Courier, code: u16) {
 /// used, it is opened once more.
 async fn post(
     courier: &Courier,
+    to: &Receiver,
     lane: &mut Option<Lane>,
     requests: &Requests,
     body: Bytes,
@@ -227,7 +236,7 @@ async fn post(
             return answer;
         }
     }
-    let mut fresh = connect(courier).await?;
+    let mut fresh = connect(courier, to).await?;
     let answer = fresh.post(requests, body, patience).await;
     if answer.is_ok() {
         *lane = Some(fresh);

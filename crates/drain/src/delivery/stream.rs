@@ -1,10 +1,15 @@
-//! Syslog over TCP and TLS: frames one after the other, as many in one write as wait.
+//! Syslog over TCP and TLS, and other lines over TCP: messages one after the other, as many in one write as wait.
 
 use std::{pin::pin, time::Duration};
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{DrainState, Failure, courier::Courier, dial::Dial, line::Line};
+use super::{
+    DrainState, Failure, Settings,
+    courier::Courier,
+    dial::{Dial, Receiver},
+    line::Line,
+};
 use crate::drain::Scope;
 
 /// One write is filled up to this many bytes, if there is enough.
@@ -19,10 +24,10 @@ const GATHERED: u64 = 32 << 10;
 
 /// Opens a connection and writes to it until it is too old, nothing was to be sent for long,
 /// or the drain ends.
-pub(super) async fn session(courier: &mut Courier) -> Result<(), Failure> {
+pub(super) async fn session(courier: &mut Courier, to: Receiver) -> Result<(), Failure> {
     courier.shared.enter(DrainState::Connecting);
     let dial = Dial {
-        drain: &courier.drain,
+        to: &to,
         with: &courier.with,
     };
     let mut line = Line::open(dial.connect().await?, courier.is_dubious()).await?;
@@ -30,7 +35,7 @@ pub(super) async fn session(courier: &mut Courier) -> Result<(), Failure> {
     courier.connected(opened);
     let settings = &courier.with.settings;
     let (idle, patience) = (settings.idle, settings.write_timeout);
-    let old = opened + max_age(courier);
+    let old = opened + max_age(settings, &to);
     let mut written = opened.checked_sub(GATHER).unwrap_or(opened);
     loop {
         let now = Instant::now();
@@ -80,11 +85,10 @@ async fn wait(
 }
 
 /// When a connection is replaced: not all of them in the same moment.
-fn max_age(courier: &Courier) -> Duration {
-    let settings = &courier.with.settings;
-    let age = match courier.drain.scope {
-        Scope::App { .. } => settings.max_age,
-        Scope::Aggregate => settings.max_age_aggregate,
+fn max_age(settings: &Settings, to: &Receiver) -> Duration {
+    let age = match to {
+        Receiver::Drain(drain) if drain.scope == Scope::Aggregate => settings.max_age_aggregate,
+        Receiver::Drain(_) | Receiver::Open(_) => settings.max_age,
     };
     age.mul_f64(0.8 + 0.4 * fastrand::f64())
 }

@@ -10,7 +10,7 @@ use logweir_route::{
 use tokio::time::Instant;
 
 use super::Failure;
-use crate::{drain::Drain, notice};
+use crate::{exit::Exit, notice};
 
 /// How often losses are looked for.
 const LOOK: Duration = Duration::from_secs(1);
@@ -48,6 +48,8 @@ pub(super) struct Tell {
     lost: bool,
     /// Losses that were told.
     told: ByCause,
+    /// Notices that may come back in the app's own stream.
+    own: u32,
 }
 
 impl Tell {
@@ -62,6 +64,16 @@ impl Tell {
         self.lost = true;
     }
 
+    /// So many notices about this drain came back to it.
+    pub(super) fn seen(&mut self, own: u32) {
+        self.own = self.own.saturating_sub(own);
+    }
+
+    /// What waits for the drain may be but notices about it.
+    pub(super) fn expects_own(&self) -> bool {
+        self.own > 0
+    }
+
     /// When to look again, if there is something to tell.
     pub(super) fn due(&self) -> Option<Instant> {
         let news = self.lost || self.failure.is_some();
@@ -71,7 +83,7 @@ impl Tell {
     /// Tells what there is to tell, if it is time. Cheap if it is not.
     pub(super) fn settle(
         &mut self,
-        drain: &Drain,
+        exit: &Exit,
         stats: impl FnOnce() -> QueueStats,
         reporter: &Reporter,
         interval: Duration,
@@ -96,7 +108,7 @@ impl Tell {
             },
         );
         self.told = dropped;
-        let url = drain.url.anonymous();
+        let url = exit.shown();
         if let Some(failure) = failure {
             let (failure, times) = *failure;
             let verb = if failure.is_connecting() {
@@ -108,8 +120,8 @@ impl Tell {
                 1 => String::new(),
                 times => format!(" ({times} times since this was last told)"),
             };
-            tracing::warn!(drain = %drain.id, url, "failed to {verb}: {failure}{again}");
-            send(drain, reporter, || {
+            tracing::warn!(drain = %exit.id(), url, "failed to {verb}: {failure}{again}");
+            self.own += send(exit, reporter, || {
                 format!("Failed to {verb} to {url}: {failure}{again}")
             });
         }
@@ -118,9 +130,9 @@ impl Tell {
                 .map(|(cause, count)| format!("{count} {}", cause.name()))
                 .collect();
             let why = why.join(", ");
-            tracing::warn!(drain = %drain.id, url, "{total} envelopes lost: {why}");
-            let app = drain.scope.app().unwrap_or_default();
-            send(drain, reporter, || {
+            tracing::warn!(drain = %exit.id(), url, "{total} envelopes lost: {why}");
+            let app = exit.app().unwrap_or_default();
+            self.own += send(exit, reporter, || {
                 format!(
                     "{total} messages lost for application {app} in user provided syslog drain with url {url} ({why})"
                 )
@@ -129,10 +141,13 @@ impl Tell {
     }
 }
 
-/// Drains of all apps have nobody to tell.
-fn send(drain: &Drain, reporter: &Reporter, text: impl FnOnce() -> String) {
-    let Some(app) = drain.scope.app() else { return };
+/// Drains of all apps have nobody to tell. Returns how many notices there are now.
+fn send(exit: &Exit, reporter: &Reporter, text: impl FnOnce() -> String) -> u32 {
+    let Some(app) = exit.app() else {
+        return 0;
+    };
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let now = now.map_or(0, |now| i64::try_from(now.as_nanos()).unwrap_or(i64::MAX));
-    (reporter.0)(notice::envelope(app, &text(), now));
+    (reporter.0)(notice::envelope(app, Some(exit.id()), &text(), now));
+    1
 }

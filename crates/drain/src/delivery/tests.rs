@@ -9,7 +9,7 @@ use logweir_route::{Exchange, ExchangeLimits, QueueLimits, SubscribeRequest};
 
 use super::*;
 use crate::{
-    drain::Scope,
+    drain::{Drain, Scope},
     url::{DrainUrl, UrlDefaults},
 };
 
@@ -37,7 +37,7 @@ fn courier() -> Courier {
     let url = DrainUrl::parse("https://127.0.0.1/", &UrlDefaults::default()).expect("a URL");
     let drain = Arc::new(Drain::new(Scope::Aggregate, url));
     let queue = Arc::new(exchange.subscribe(SubscribeRequest::default()));
-    Courier::new(drain, queue, Arc::new(Shared::new()), with)
+    Courier::new(drain.into(), queue, Arc::new(Shared::new()), with)
 }
 
 /// Ten thousand of them wait in one process.

@@ -9,17 +9,21 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{DrainState, Failure, courier::Courier, dial::Dial};
+use super::{
+    DrainState, Failure,
+    courier::Courier,
+    dial::{Dial, Receiver},
+};
 
 /// Bytes that are taken from the queue at a time.
 const TAKE: usize = 64 << 10;
 
 /// Sends until nothing was to be sent for long, or the drain ends. The name is looked up
 /// anew for each session.
-pub(super) async fn session(courier: &mut Courier) -> Result<(), Failure> {
+pub(super) async fn session(courier: &mut Courier, to: Receiver) -> Result<(), Failure> {
     courier.shared.enter(DrainState::Connecting);
     let dial = Dial {
-        drain: &courier.drain,
+        to: &to,
         with: &courier.with,
     };
     let addresses = dial.addresses().await?;

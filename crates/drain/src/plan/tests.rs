@@ -165,7 +165,8 @@ fn the_change_between_two_sets() {
         ),
         binding("syslog://new:1", &[("app", "o.s.a")]),
     ]);
-    let change = change(&old, &new);
+    let exits = |set: &[Arc<Drain>]| set.iter().cloned().map(Exit::from).collect::<Vec<_>>();
+    let change = change(&exits(&old), &exits(&new));
     let id = |set: &[Arc<Drain>], app: &str, url: &str| {
         let mut set = set.iter();
         let found = set.find(|drain| drain.scope.app() == Some(app) && drain.url.reveal() == url);
@@ -177,10 +178,14 @@ fn the_change_between_two_sets() {
     let mut expected = vec![id(&old, "app", "syslog://gone:1"), renamed.clone()];
     expected.sort_unstable();
     assert_eq!(stop, expected);
-    let mut start: Vec<_> = change.start.iter().map(|drain| drain.id.clone()).collect();
+    let mut start: Vec<_> = change
+        .start
+        .iter()
+        .map(|exit| exit.id().to_owned())
+        .collect();
     start.sort_unstable();
     let mut expected = vec![renamed, id(&new, "app", "syslog://new:1")];
     expected.sort_unstable();
     assert_eq!(start, expected);
-    assert_eq!(super::change(&new, &new), Change::default());
+    assert_eq!(super::change(&exits(&new), &exits(&new)), Change::default());
 }

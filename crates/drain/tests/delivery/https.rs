@@ -6,6 +6,7 @@ use logweir_drain::delivery::DrainState;
 use logweir_route::Cause;
 
 use crate::{
+    receiver::{Act, Receiver},
     rig::{Rig, assert_balanced, lines, until},
     web::{Web, status, texts},
 };
@@ -82,9 +83,39 @@ async fn what_is_refused_is_lost_and_told_and_the_rest_goes_on() {
     .await;
 }
 
+/// What an app is told of a drain that refuses everything would otherwise be refused itself,
+/// and told, without end.
+#[tokio::test]
+async fn a_drain_is_not_fed_what_is_told_about_it() {
+    let rig = Rig::echoing();
+    let web = Web::start(|_, _| status(401)).await;
+    let (receiver, drain) = (
+        Receiver::start(&[Act::Read]).await,
+        rig.bind_with(&web.url("https", "/"), web.pem()),
+    );
+    let other = rig.bind(&receiver.url());
+    rig.publish_lines(0..1);
+    until("notices", || {
+        let all = rig.notices().join("\n");
+        all.contains("Failed to write to https://127.0.0.1") && all.contains(" refused)")
+    })
+    .await;
+    // The other drain of the app gets the line and what is told.
+    let told = rig.notices().len() as u64;
+    until("the app's other drain", || {
+        other.status().written >= told + 1
+    })
+    .await;
+    until("the notices", || drain.status().filtered >= told).await;
+    assert_eq!(web.asked().len(), 1, "the line alone was posted");
+    assert_eq!(rig.notices().len() as u64, told, "and told once");
+    assert_eq!(drain.status().queue.dropped_total(), 1);
+    assert_balanced(&drain.status());
+}
+
 #[tokio::test]
 async fn what_fails_goes_again_and_what_was_taken_does_not() {
-    let rig = Rig::new();
+    let rig = Rig::echoing();
     let web = Web::start(|number, _| status(if number % 3 == 1 { 503 } else { 200 })).await;
     let drain = rig.bind_with(&web.url("https", "/"), web.pem());
     rig.publish_lines(0..60);

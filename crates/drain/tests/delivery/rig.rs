@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use logweir_drain::{
     Drain, Scope,
     binding::Pem,
@@ -20,7 +20,10 @@ use logweir_net::{
     shutdown::Shutdown,
     tls::{Alpn, ClientTls, Verify},
 };
-use logweir_proto::v2::{self, envelope::Message as Body};
+use logweir_proto::{
+    frames::push_frame,
+    v2::{self, envelope::Message as Body},
+};
 use logweir_route::{Exchange, ExchangeLimits, QueueLimits, SubscribeRequest};
 use prost::Message;
 use tempfile::TempDir;
@@ -73,13 +76,19 @@ impl Rig {
     }
 
     pub(crate) fn blocking(settings: Settings, bytes: usize, blocked: &str) -> Self {
-        Self::build(settings, bytes, blocked, None)
+        Self::build(settings, bytes, blocked, None, false)
+    }
+
+    /// What an app is told goes into its stream, as it does in a process.
+    pub(crate) fn echoing() -> Self {
+        Self::build(quick(), 1 << 30, "", None, true)
     }
 
     /// With spools of so many bytes in this directory.
     pub(crate) fn spooling(settings: Settings, dir: &Path, bytes: u64) -> Self {
         let dir = dir.to_owned();
-        Self::build(settings, 4 << 20, "", Some(SpoolSettings { dir, bytes }))
+        let spool = SpoolSettings { dir, bytes };
+        Self::build(settings, 4 << 20, "", Some(spool), false)
     }
 
     fn build(
@@ -87,6 +96,7 @@ impl Rig {
         bytes: usize,
         blocked: &str,
         spool: Option<SpoolSettings>,
+        echo: bool,
     ) -> Self {
         // Whom everybody trusts; no receiver here is one of theirs.
         let dir = TempDir::new().unwrap();
@@ -96,6 +106,16 @@ impl Rig {
         let tls = ClientTls::load(Some(&ca), None, Verify::Ca, &[], Alpn::Http1).unwrap();
         let notices = Arc::<Mutex<Vec<String>>>::default();
         let told = notices.clone();
+        let limits = ExchangeLimits {
+            queue: QueueLimits {
+                bytes,
+                envelopes: u64::MAX,
+                frame: 16 << 20,
+            },
+            total_bytes: 1 << 30,
+        };
+        let exchange = Exchange::new(limits);
+        let stream = exchange.clone();
         let shutdown = Shutdown::new();
         let delivery = Arc::new(Delivery {
             internal_tls: tls.clone(),
@@ -105,6 +125,11 @@ impl Rig {
             settings,
             spool,
             reporter: Reporter::new(move |envelope| {
+                let mut frame = BytesMut::new();
+                push_frame(&mut frame, &envelope);
+                if echo {
+                    stream.publisher().publish(&frame.freeze());
+                }
                 let envelope = v2::Envelope::decode(envelope.as_slice()).unwrap();
                 let Some(Body::Log(log)) = envelope.message else {
                     panic!("a notice is a log")
@@ -116,16 +141,8 @@ impl Rig {
             }),
             shutdown: shutdown.clone(),
         });
-        let limits = ExchangeLimits {
-            queue: QueueLimits {
-                bytes,
-                envelopes: u64::MAX,
-                frame: 16 << 20,
-            },
-            total_bytes: 1 << 30,
-        };
         Self {
-            exchange: Exchange::new(limits),
+            exchange,
             delivery,
             shutdown,
             notices,

@@ -147,5 +147,5 @@ async fn credentials_that_are_none_are_told_without_showing_them() {
         "{error}"
     );
     until("a notice", || !rig.notices().is_empty()).await;
-    assert!(!format!("{:?}{drain:?}", rig.notices(), drain = drain.drain()).contains("SECRET"));
+    assert!(!format!("{:?}{drain:?}", rig.notices(), drain = drain.exit()).contains("SECRET"));
 }

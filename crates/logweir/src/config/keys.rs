@@ -23,7 +23,7 @@ pub(crate) enum Kind {
     /// Texts by name.
     Map,
     /// A list of tables, each with these keys.
-    Tables(Vec<Key>),
+    Tables(Keys),
 }
 
 /// One key.
@@ -54,7 +54,7 @@ pub(crate) fn variable(path: &str) -> String {
 }
 
 /// All keys and, by path, the descriptions of the tables that hold them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Keys {
     /// In the order of the settings.
     pub(crate) keys: Vec<Key>,
@@ -149,7 +149,7 @@ impl Walk {
                             tables: BTreeMap::new(),
                         };
                         self.table(item, "", None, &mut inner);
-                        Kind::Tables(inner.keys)
+                        Kind::Tables(inner)
                     }
                 }
             }

@@ -170,13 +170,16 @@ fn find_unknown(table: &Table, path: &str, keys: &Keys, unknown: &mut Vec<(Strin
         let path = join(path, name);
         if let Some(key) = keys.get(&path) {
             if let (Kind::Tables(inner), Value::Array(items)) = (&key.kind, value) {
-                let names: Vec<&str> = inner.iter().map(|key| key.path.as_str()).collect();
                 for (index, item) in items.iter().enumerate() {
-                    let wrong = item.as_table().into_iter().flatten();
-                    for (name, _) in wrong.filter(|(name, _)| !names.contains(&name.as_str())) {
-                        let reason = suggest(name, names.iter().copied());
-                        unknown.push((format!("{path}[{index}].{name}"), reason));
-                    }
+                    let Some(item) = item.as_table() else {
+                        continue;
+                    };
+                    let mut below = Vec::new();
+                    find_unknown(item, "", inner, &mut below);
+                    let below = below.into_iter();
+                    unknown.extend(
+                        below.map(|(name, reason)| (format!("{path}[{index}].{name}"), reason)),
+                    );
                 }
             }
             continue;

@@ -22,7 +22,7 @@ Durations are written `250ms`, `15s`, `14m`, `1h30m`. In a variable, a list is \
 Addresses are `IP:PORT`; port 0 takes a free one.
 
 The file is read again on SIGHUP and when it changes. `log_level`, `agent.tags`, \
-`auth.tokens` and `drains` apply at once; other changes are reported as needing a restart. A file \
+`auth.tokens`, `drains` and `nozzles` apply at once; other changes are reported as needing a restart. A file \
 that is refused is reported, and what is in force stays.
 ";
 
@@ -35,7 +35,7 @@ pub(crate) fn page() -> String {
         for key in keys.keys.iter().filter(|key| table_of(&key.path) == table) {
             row(&mut page, key);
             if let Kind::Tables(inner) = &key.kind {
-                for below in inner {
+                for below in &inner.keys {
                     let mut below = below.clone();
                     below.path = format!("{}[].{}", key.path, below.path);
                     row(&mut page, &below);

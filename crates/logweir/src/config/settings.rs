@@ -10,6 +10,7 @@ use logweir_serve::{
     dropsonde::DropsondeConfig,
     forwarder_agent::ForwarderAgentConfig,
     gateway::{GatewayConfig, HttpsFiles},
+    nozzles::NozzleConfig,
     prom_scraper::PromScraperConfig,
     rlp::RlpConfig,
     router::RouterConfig,
@@ -69,6 +70,8 @@ pub(crate) struct Settings {
     pub(crate) delivery: DeliveryConfig,
     /// Drains of `logweir run` and of the syslog agent, beside those that are bound or added.
     pub(crate) drains: Vec<DrainConfig>,
+    /// Nozzles of `logweir run`: exits that write files of this machine, or to databases.
+    pub(crate) nozzles: Vec<NozzleConfig>,
     /// The UDP doors of the agent, the UDP forwarder and `logweir run`.
     pub(crate) dropsonde: DropsondeConfig,
     /// The statsd door of the statsd injector and `logweir run`.
@@ -126,6 +129,7 @@ impl Default for Settings {
             statsd_injector: StatsdInjectorConfig::default(),
             delivery: DeliveryConfig::default(),
             drains: Vec::new(),
+            nozzles: Vec::new(),
             dropsonde: DropsondeConfig::default(),
             statsd: StatsdConfig::default(),
             syslog: SyslogConfig::default(),

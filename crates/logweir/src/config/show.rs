@@ -35,7 +35,7 @@ fn redact(table: &mut Table, path: &str, keys: &[Key]) {
             (Some(key), Value::Array(items)) => {
                 if let Kind::Tables(inner) = &key.kind {
                     for item in items.iter_mut().filter_map(Value::as_table_mut) {
-                        redact(item, "", inner);
+                        redact(item, "", &inner.keys);
                     }
                 }
             }

@@ -14,7 +14,7 @@ use crate::{
     context::{ServeContext, StartError, Started},
     conversion::CONVERTER,
     doors,
-    drains::{self, Drains, DrainsApi},
+    drains::{self, Declared, Drains, DrainsApi},
     dropsonde::{self, Onward},
     front::{AccessLog, Front, MetricsAccess, Readiness, StatusPages},
     gateway::{self, Gateway},
@@ -136,7 +136,11 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
     let own = &own;
     let drains = Drains::new(&exchange, own, &config.router.tls.ca, notices, context)?;
     let defaults = own.url_defaults();
-    drains::follow_declared(&drains, defaults, context)?;
+    let takes = Declared {
+        drains: Some(defaults),
+        nozzles: true,
+    };
+    drains::follow_declared(&drains, takes, context)?;
     let drains_api = DrainsApi::open(&drains, &authorizer, defaults, &config.data_dir)?;
     let drain_metrics = Registry::new();
     drains::collect(&drain_metrics, &drains);

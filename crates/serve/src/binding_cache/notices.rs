@@ -50,7 +50,7 @@ impl Notices {
             for batch in due.chunks(BATCH) {
                 let mut frames = BytesMut::new();
                 for (app, text) in batch {
-                    push_frame(&mut frames, &notice::envelope(app, text, unix_nanos));
+                    push_frame(&mut frames, &notice::envelope(app, None, text, unix_nanos));
                 }
                 to.accept(frames.freeze());
             }

@@ -15,7 +15,7 @@ use std::{path::Path, sync::Arc};
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
-use logweir_drain::{Drain, url::UrlDefaults};
+use logweir_drain::{Drain, Exit, url::UrlDefaults};
 use logweir_net::body::{self, Body};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
@@ -202,7 +202,7 @@ impl Inner {
             Err(_) => true,
         });
         self.keep(&mut added, definitions).await?;
-        tracing::info!("the drain {id} to {} was removed", found.drain.url);
+        tracing::info!("the drain {id} to {} was removed", found.exit.shown());
         Ok((StatusCode::OK, view::json(&found)))
     }
 
@@ -233,7 +233,13 @@ impl Inner {
 
     async fn test(&self, id: &str) -> Answer {
         let found = self.drains.find(id).ok_or_else(|| unknown(id))?;
-        Ok(self.tried(&found.drain).await)
+        match &found.exit {
+            Exit::Drain(drain) => Ok(self.tried(drain).await),
+            Exit::Nozzle(_) => Err(Refusal(
+                StatusCode::CONFLICT,
+                format!("{id} is a nozzle, and those are not tried out; its state says how it is"),
+            )),
+        }
     }
 
     async fn replay(&self, id: &str) -> Answer {
@@ -246,8 +252,9 @@ impl Inner {
             Ok(None) => Err(Refusal(
                 StatusCode::CONFLICT,
                 format!(
-                    "the drain {id} to {} keeps nothing; add logweir-spool=true to its URL",
-                    found.drain.url
+                    "the drain {id} to {} keeps nothing; add logweir-spool=true to its URL, or \
+                     spool = true to a nozzle",
+                    found.exit.shown()
                 ),
             )),
             Err(error) => Err(Refusal(

@@ -1,27 +1,39 @@
-//! The drains of the configuration, taken up again when it changes.
+//! The drains and nozzles of the configuration, taken up again when it changes.
 
 use std::{sync::Arc, time::Duration};
 
-use logweir_drain::{Drain, url::UrlDefaults};
+use logweir_drain::{Exit, url::UrlDefaults};
 
 use super::{DrainConfig, Drains, Origin};
-use crate::context::{ServeContext, StartError};
+use crate::{
+    context::{ServeContext, StartError},
+    settings::Live,
+};
 
 /// How often the files of certificates are read again.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// Sets the drains of the configuration now, and whenever it or their files change.
+/// What of the configuration a role takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Declared {
+    /// Its drains, with these parameters where their URLs say nothing.
+    pub(crate) drains: Option<UrlDefaults>,
+    /// Its nozzles.
+    pub(crate) nozzles: bool,
+}
+
+/// Sets the drains and nozzles of the configuration now, and whenever it or their files change.
 ///
 /// # Errors
-/// The first that makes no drain.
+/// The first that makes none.
 pub(crate) fn follow(
     drains: &Arc<Drains>,
-    defaults: UrlDefaults,
+    takes: Declared,
     context: &ServeContext,
 ) -> Result<(), StartError> {
     let mut live = context.live.clone();
-    let declared =
-        made(&live.borrow_and_update().drains, &defaults).map_err(StartError::Setting)?;
+    let declared = takes.of(&live.borrow_and_update());
+    let declared = declared.map_err(StartError::Setting)?;
     drains.set(Origin::Declared, declared);
     let (drains, reload) = (Arc::clone(drains), Arc::clone(&context.reload));
     let stop = context.shutdown.stop.clone();
@@ -38,7 +50,7 @@ pub(crate) fn follow(
                 }
             }
             }
-            let declared = made(&live.borrow_and_update().drains, &defaults);
+            let declared = takes.of(&live.borrow_and_update());
             match declared {
                 Ok(declared) => {
                     complaint = None;
@@ -46,7 +58,9 @@ pub(crate) fn follow(
                 }
                 Err(error) => {
                     if complaint.as_ref() != Some(&error) {
-                        tracing::error!("the declared drains stay as they were: {error}");
+                        tracing::error!(
+                            "the declared drains and nozzles stay as they were: {error}"
+                        );
                     }
                     complaint = Some(error);
                 }
@@ -58,11 +72,23 @@ pub(crate) fn follow(
     Ok(())
 }
 
-fn made(declared: &[DrainConfig], defaults: &UrlDefaults) -> Result<Vec<Arc<Drain>>, String> {
-    let each = declared.iter().enumerate().map(|(index, one)| {
-        let definition = one.definition();
-        let drain = definition.and_then(|definition| definition.drain(defaults));
-        drain.map_err(|error| format!("drains[{index}]: {error}"))
-    });
-    each.collect()
+impl Declared {
+    fn of(self, live: &Live) -> Result<Vec<Exit>, String> {
+        let mut all = Vec::new();
+        if let Some(defaults) = self.drains {
+            for (index, one) in live.drains.iter().enumerate() {
+                let drain = one.definition().and_then(|one| one.drain(&defaults));
+                let drain = drain.map_err(|error| format!("drains[{index}]: {error}"))?;
+                all.push(drain.into());
+            }
+        }
+        if self.nozzles {
+            for (index, one) in live.nozzles.iter().enumerate() {
+                let nozzle = one.nozzle();
+                let nozzle = nozzle.map_err(|error| format!("nozzles[{index}]: {error}"))?;
+                all.push(Arc::new(nozzle).into());
+            }
+        }
+        Ok(all)
+    }
 }

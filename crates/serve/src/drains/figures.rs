@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use logweir_drain::{Scope, delivery::DrainState};
+use logweir_drain::{Exit, Scope, delivery::DrainState};
+use logweir_route::ledger::causes;
 
 use super::{Drains, Listed};
 use crate::metrics::{Registry, Snapshot};
@@ -17,14 +18,15 @@ pub(crate) fn collect(registry: &Registry, drains: &Arc<Drains>) {
             found.count() as f64
         };
         let unit = [("unit", "count")];
-        let aggregate = |one: &Listed| one.drain.scope == Scope::Aggregate;
+        let scoped = |one: &Listed, scope| scope_of(&one.exit) == scope;
+        let aggregate = |one: &Listed| scoped(one, "aggregate");
         let help = "Drains of single sources.";
         to.gauge(
             "drains",
             help,
             "count",
             &unit,
-            count(&|one| !aggregate(one)),
+            count(&|one| scoped(one, "app")),
         );
         let help = "Drains of all sources.";
         to.gauge("aggregate_drains", help, "count", &unit, count(&aggregate));
@@ -49,19 +51,49 @@ fn states(all: &[Listed], to: &mut Snapshot) {
     }
 }
 
+fn scope_of(exit: &Exit) -> &'static str {
+    match exit {
+        Exit::Nozzle(_) => "nozzle",
+        Exit::Drain(drain) => match drain.scope {
+            Scope::App { .. } => "app",
+            Scope::Aggregate => "aggregate",
+        },
+    }
+}
+
 fn report(one: &Listed, to: &mut Snapshot) {
-    let scope = match one.drain.scope {
-        Scope::App { .. } => "app",
-        Scope::Aggregate => "aggregate",
-    };
     let labels = [
         ("direction", "egress"),
-        ("drain_scope", scope),
-        ("drain_url", one.drain.url.anonymous()),
+        ("drain_scope", scope_of(&one.exit)),
+        ("drain_url", one.exit.shown()),
     ];
     let help = "Messages that a drain's receiver took.";
     to.counter("egress", help, &labels, one.status.messages);
     let help = "Envelopes that a drain's receiver did not get.";
     let lost = one.status.queue.dropped_total();
     to.counter("messages_dropped_per_drain", help, &labels, lost);
+    if let Exit::Nozzle(_) = &one.exit {
+        report_nozzle(one, to);
+    }
+}
+
+/// Nozzles are few, so each cause has its series.
+fn report_nozzle(one: &Listed, to: &mut Snapshot) {
+    let status = &one.status;
+    let id = ("nozzle", one.exit.id());
+    let help = "Envelopes that a nozzle has delivered.";
+    to.counter("logweir_nozzle_written", help, &[id], status.written);
+    let help = "Envelopes that a nozzle has lost, by cause.";
+    for (cause, count) in causes(&status.queue.dropped) {
+        let labels = [id, ("cause", cause.name())];
+        to.counter("logweir_nozzle_dropped", help, &labels, count);
+    }
+    let help = "Attempts of a nozzle that failed.";
+    to.counter("logweir_nozzle_failures", help, &[id], status.failures);
+    let help = "Envelopes that wait for a nozzle.";
+    let waiting = (status.queue.queued + status.in_hand) as f64;
+    to.gauge("logweir_nozzle_waiting", help, "envelopes", &[id], waiting);
+    let help = "How old what a nozzle delivered last was, while more was waiting.";
+    let lag = status.lag.as_secs_f64();
+    to.gauge("logweir_nozzle_lag", help, "seconds", &[id], lag);
 }

@@ -26,7 +26,7 @@ use std::{
 
 use bytes::BytesMut;
 use logweir_drain::{
-    Drain,
+    Exit,
     block_list::BlockList,
     delivery::{self, Delivery, DrainHandle, DrainStatus, Reporter},
     plan,
@@ -36,11 +36,11 @@ use logweir_net::{
     tls::{Alpn, ClientTls, TlsError, Verify},
 };
 use logweir_proto::frames::push_frame;
-use logweir_route::{Exchange, SubscribeRequest};
+use logweir_route::Exchange;
 
 pub use api::DrainsApi;
 pub use config::{DeliveryConfig, DrainConfig};
-pub(crate) use declared::follow as follow_declared;
+pub(crate) use declared::{Declared, follow as follow_declared};
 pub use definition::{Definition, DefinitionError};
 pub(crate) use figures::collect;
 pub(crate) use refusals::Refusals;
@@ -75,17 +75,17 @@ impl Origin {
     }
 }
 
-/// One running drain at a moment.
+/// One running drain or nozzle at a moment.
 pub struct Listed {
     /// Who asked for it.
     pub origin: Origin,
-    /// The drain.
-    pub drain: Arc<Drain>,
+    /// What it is.
+    pub exit: Exit,
     /// What it is doing.
     pub status: DrainStatus,
 }
 
-/// The drains that run over one exchange.
+/// The drains and nozzles that run over one exchange.
 pub struct Drains {
     exchange: Arc<Exchange>,
     delivery: Arc<Delivery>,
@@ -94,7 +94,7 @@ pub struct Drains {
 
 #[derive(Default)]
 struct Inner {
-    wanted: BTreeMap<Origin, Vec<Arc<Drain>>>,
+    wanted: BTreeMap<Origin, Vec<Exit>>,
     running: HashMap<String, (Origin, DrainHandle)>,
 }
 
@@ -120,32 +120,29 @@ impl Drains {
 
     /// These are all that `origin` asks for from now on. Drains that stay notice nothing;
     /// those that go write out what waits for them.
-    pub fn set(&self, origin: Origin, drains: Vec<Arc<Drain>>) {
+    pub fn set<E: Into<Exit>>(&self, origin: Origin, exits: Vec<E>) {
         let mut inner = self.lock();
-        inner.wanted.insert(origin, drains);
-        let mut wanted: BTreeMap<String, (Origin, Arc<Drain>)> = BTreeMap::new();
-        for (origin, drains) in &inner.wanted {
-            for drain in drains {
-                let entry = wanted.entry(drain.id.clone());
-                entry.or_insert_with(|| (*origin, Arc::clone(drain)));
+        let exits = exits.into_iter().map(Into::into).collect();
+        inner.wanted.insert(origin, exits);
+        let mut wanted: BTreeMap<String, (Origin, Exit)> = BTreeMap::new();
+        for (origin, exits) in &inner.wanted {
+            for exit in exits {
+                let entry = wanted.entry(exit.id().to_owned());
+                entry.or_insert_with(|| (*origin, exit.clone()));
             }
         }
-        let running = inner.running.values().map(|(_, handle)| handle.drain());
-        let change = plan::change(running, wanted.values().map(|(_, drain)| drain));
+        let running = inner.running.values().map(|(_, handle)| handle.exit());
+        let change = plan::change(running, wanted.values().map(|(_, exit)| exit));
         for id in &change.stop {
             if let Some((_, old)) = inner.running.remove(id) {
                 old.stop();
             }
         }
-        for drain in change.start {
-            tracing::debug!(drain = %drain.id, url = drain.url.anonymous(), "a drain begins");
-            let request = SubscribeRequest {
-                selectors: drain.filter().selectors(drain.scope.app()),
-                ..SubscribeRequest::default()
-            };
-            let queue = self.exchange.subscribe(request);
-            let id = drain.id.clone();
-            let handle = delivery::start(drain, queue, &self.delivery);
+        for exit in change.start {
+            tracing::debug!(drain = exit.id(), url = exit.shown(), "a drain begins");
+            let queue = self.exchange.subscribe(exit.request());
+            let id = exit.id().to_owned();
+            let handle = delivery::start(exit, queue, &self.delivery);
             inner.running.insert(id, (origin, handle));
         }
         for (id, (origin, _)) in wanted {
@@ -156,7 +153,7 @@ impl Drains {
     }
 
     /// What `origin` asks for.
-    pub fn wanted(&self, origin: Origin) -> Vec<Arc<Drain>> {
+    pub fn wanted(&self, origin: Origin) -> Vec<Exit> {
         let inner = self.lock();
         inner.wanted.get(&origin).cloned().unwrap_or_default()
     }
@@ -167,12 +164,7 @@ impl Drains {
         let mut all: Vec<Listed> = inner.running.values().map(listed).collect();
         drop(inner);
         all.sort_by(|a, b| {
-            let key = |one: &Listed| {
-                (
-                    one.drain.scope.app().map(str::to_owned),
-                    one.drain.id.clone(),
-                )
-            };
+            let key = |one: &Listed| (one.exit.app().map(str::to_owned), one.exit.id().to_owned());
             key(a).cmp(&key(b))
         });
         all
@@ -208,7 +200,7 @@ impl Drains {
 fn listed((origin, handle): &(Origin, DrainHandle)) -> Listed {
     Listed {
         origin: *origin,
-        drain: Arc::clone(handle.drain()),
+        exit: handle.exit().clone(),
         status: handle.status(),
     }
 }

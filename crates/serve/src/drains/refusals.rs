@@ -41,7 +41,10 @@ impl Refusals {
             match &key.0 {
                 Some(app) => {
                     tracing::warn!("{} for app {app}", key.1);
-                    push_frame(&mut frames, &notice::envelope(app, &key.1, unix_nanos()));
+                    push_frame(
+                        &mut frames,
+                        &notice::envelope(app, None, &key.1, unix_nanos()),
+                    );
                 }
                 None => tracing::warn!("{}", key.1),
             }

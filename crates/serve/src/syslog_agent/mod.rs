@@ -19,7 +19,7 @@ use crate::{
     agent::Call,
     context::{ServeContext, StartError, Started},
     doors,
-    drains::{self, Drains, Refusals},
+    drains::{self, Declared, Drains, Refusals},
     front::Readiness,
     grpc::{Door, Ingress, Sink},
     metrics::{HopFigures, Registry},
@@ -66,7 +66,11 @@ pub async fn start(
     let notices = notices(&config, &exchange, context, &mut started)?;
     let own = &config.delivery;
     let drains = Drains::new(&exchange, own, &config.tls.ca, notices(), context)?;
-    drains::follow_declared(&drains, own.url_defaults(), context)?;
+    let takes = Declared {
+        drains: Some(own.url_defaults()),
+        nozzles: false,
+    };
+    drains::follow_declared(&drains, takes, context)?;
     poll(&config, &drains, &notices, &registry, context)?;
 
     let mapped = Arc::new(AtomicU64::new(0));

@@ -1,10 +1,16 @@
 //! How envelopes become messages.
 
-use logweir_proto::peek::peek;
-use logweir_wire::syslog::{self, Style};
+use std::borrow::Cow;
+
+use bytes::BytesMut;
+use logweir_proto::{edit, peek::peek};
+use logweir_wire::{
+    graphite, json,
+    syslog::{self, Style},
+};
 
 use super::Batch;
-use crate::filter::Filter;
+use crate::{exit::Exit, filter::Filter, notice, nozzle::To, url::Scheme};
 
 /// One message.
 #[derive(Clone, Copy)]
@@ -30,11 +36,79 @@ pub(in crate::delivery) enum Framing {
     Bare,
 }
 
+/// What a message is.
+pub(in crate::delivery) enum Shape {
+    /// RFC 5424.
+    Syslog { style: Style, framing: Framing },
+    /// A line of JSON.
+    Json,
+    /// Lines of Carbon's plaintext protocol.
+    Graphite { prefix: String },
+}
+
+impl Shape {
+    fn of(exit: &Exit) -> Self {
+        let drain = match exit {
+            Exit::Drain(drain) => drain,
+            Exit::Nozzle(nozzle) => {
+                return match &nozzle.to {
+                    To::File(_) => Self::Json,
+                    To::Graphite(to) => Self::Graphite {
+                        prefix: to.prefix.clone(),
+                    },
+                };
+            }
+        };
+        let framing = match drain.url.scheme() {
+            Scheme::Syslog | Scheme::SyslogTls => Framing::OctetCounted,
+            Scheme::SyslogUdp | Scheme::Https | Scheme::HttpsBatch => Framing::Bare,
+        };
+        let style = Style {
+            hostname: drain.hostname().to_owned(),
+            metadata: drain.url.params().metadata,
+        };
+        Self::Syslog { style, framing }
+    }
+}
+
 /// How envelopes become messages.
 pub(in crate::delivery) struct Form {
-    pub(in crate::delivery) style: Style,
+    pub(in crate::delivery) shape: Shape,
     pub(in crate::delivery) filter: Filter,
-    pub(in crate::delivery) framing: Framing,
+    /// The id of the drain: it is not told about itself.
+    pub(in crate::delivery) drain: String,
+}
+
+/// What is to be done with an envelope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Want {
+    Message,
+    /// The filter leaves it out.
+    Other,
+    /// It tells the app about this very drain.
+    Own,
+}
+
+impl Form {
+    pub(in crate::delivery) fn of(exit: &Exit) -> Self {
+        Self {
+            shape: Shape::of(exit),
+            filter: exit.filter(),
+            drain: exit.id().to_owned(),
+        }
+    }
+
+    pub(super) fn wants(&self, envelope: &[u8]) -> Want {
+        let filter = &self.filter;
+        let wanted = |seen| filter.wants(envelope, &seen);
+        if filter.reads_types() && !peek(envelope).is_ok_and(wanted) {
+            Want::Other
+        } else if notice::is_about(&self.drain, envelope) {
+            Want::Own
+        } else {
+            Want::Message
+        }
+    }
 }
 
 impl Batch {
@@ -49,33 +123,50 @@ impl Batch {
             lost: false,
         };
         self.ends.clear();
-        let written = match form.framing {
-            Framing::Bare => {
-                let written =
-                    syslog::messages(envelope, &form.style, &mut self.out, &mut self.ends);
-                self.marks.extend(self.ends.iter().copied().map(mark));
-                written
-            }
-            Framing::OctetCounted => {
+        let sanitised = match &form.shape {
+            Shape::Syslog {
+                style,
+                framing: Framing::Bare,
+            } => syslog::messages(envelope, style, &mut self.out, &mut self.ends).sanitised,
+            Shape::Syslog {
+                style,
+                framing: Framing::OctetCounted,
+            } => {
                 self.scratch.clear();
-                let written =
-                    syslog::messages(envelope, &form.style, &mut self.scratch, &mut self.ends);
+                let ends = &mut self.ends;
+                let written = syslog::messages(envelope, style, &mut self.scratch, ends);
                 let mut start = 0;
-                for end in &self.ends {
+                for end in ends {
                     syslog::octet_counted(&self.scratch[start..*end], &mut self.out);
-                    self.marks.push(mark(self.out.len()));
                     start = *end;
+                    *end = self.out.len();
                 }
-                written
+                written.sanitised
+            }
+            Shape::Json => {
+                if json::line(&preferred(envelope), &mut self.out) {
+                    self.ends.push(self.out.len());
+                }
+                0
+            }
+            Shape::Graphite { prefix } => {
+                graphite::lines(envelope, prefix, &mut self.out, &mut self.ends).sanitised
             }
         };
+        self.marks.extend(self.ends.iter().copied().map(mark));
         if let [.., last] = &mut self.marks[before..] {
             last.last = true;
         }
-        written.sanitised
+        sanitised
     }
 }
 
-pub(super) fn wanted(envelope: &[u8], filter: &Filter) -> bool {
-    peek(envelope).is_ok_and(|seen| filter.wants(envelope, &seen))
+/// The envelope with one map of tags, for readers who know no other.
+fn preferred(envelope: &[u8]) -> Cow<'_, [u8]> {
+    if !peek(envelope).is_ok_and(|seen| seen.has_deprecated_tags) {
+        return Cow::Borrowed(envelope);
+    }
+    let mut moved = BytesMut::new();
+    edit::to_preferred(envelope, &mut moved);
+    Cow::Owned(moved.to_vec())
 }

@@ -4,19 +4,25 @@ use proptest::prelude::*;
 use prost::Message;
 
 use super::*;
-use crate::{filter::SourceTypes, url::DrainData};
+use crate::{
+    filter::{Filter, SourceTypes},
+    url::DrainData,
+};
 
 fn form(framing: Framing, exclude: &str) -> Form {
     Form {
-        style: Style {
-            hostname: String::new(),
-            metadata: false,
+        shape: Shape::Syslog {
+            style: Style {
+                hostname: String::new(),
+                metadata: false,
+            },
+            framing,
         },
         filter: Filter::new(
             DrainData::All,
             SourceTypes::parse("", exclude).expect("types"),
         ),
-        framing,
+        drain: "d1".to_owned(),
     }
 }
 
@@ -83,9 +89,9 @@ async fn a_gauge_is_through_with_its_last_message_and_lost_once() {
     let mut batch = of(vec![log("APP"), gauge(3), log("APP")], &form);
     assert_eq!(batch.sent(3).envelopes, 1);
     assert_eq!(batch.in_hand(), 2);
-    assert_eq!(batch.lose(0, 1, &form.filter).len(), 1);
-    assert_eq!(batch.lose(1, 1, &form.filter).len(), 1);
-    assert_eq!(batch.lose(0, 2, &form.filter).len(), 0, "counted already");
+    assert_eq!(batch.lose(0, 1, &form).len(), 1);
+    assert_eq!(batch.lose(1, 1, &form).len(), 1);
+    assert_eq!(batch.lose(0, 2, &form).len(), 0, "counted already");
     let through = batch.sent(2);
     assert_eq!(
         (through.envelopes, through.messages, through.bytes),
@@ -157,7 +163,7 @@ proptest! {
             let count = count.min(batch.left());
             bytes.extend(batch.body(0, count));
             if lose {
-                lost += batch.lose(0, count, &form.filter).len();
+                lost += batch.lose(0, count, &form).len();
             }
             let through = batch.sent(count);
             envelopes += through.envelopes;

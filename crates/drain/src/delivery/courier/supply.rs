@@ -11,16 +11,15 @@ use crate::delivery::store::Store;
 impl Courier {
     /// Puts the spool between queue and delivery, if the drain is to have one.
     pub(in crate::delivery) async fn open_store(&mut self) {
-        let url = &self.drain.url;
-        if !url.params().spool {
+        if !self.exit.spools() {
             return;
         }
         let Some(settings) = &self.with.spool else {
-            let id = &self.drain.id;
-            tracing::warn!(drain = %id, "logweir-spool=true, but there is no directory for spools");
+            let id = self.exit.id();
+            tracing::warn!(drain = %id, "a spool is asked for, but there is no directory for spools");
             return;
         };
-        let store = Store::open(settings, &self.drain.id).await;
+        let store = Store::open(settings, self.exit.id()).await;
         let abort = self.with.shutdown.abort.clone();
         let feed = store
             .clone()
@@ -91,6 +90,7 @@ impl Courier {
     fn add(&mut self, chunk: Chunk) {
         let added = self.batch.add(chunk, &self.form, Instant::now());
         self.shared.newest.store(added.newest, Relaxed);
+        self.tell.seen(added.own);
         if added.sanitised > 0 {
             let sanitised = added.sanitised as u64;
             self.shared.sanitised.fetch_add(sanitised, Relaxed);

@@ -14,7 +14,7 @@ fn every_key_is_found_with_its_kind() {
     assert_eq!(kind("agent.drop_logs"), Some(Kind::Boolean));
     assert_eq!(kind("gateway.stream.timeout"), Some(Kind::Duration));
     assert_eq!(kind("auth.uaa.client_secret"), Some(Kind::Text));
-    assert!(matches!(kind("auth.tokens"), Some(Kind::Tables(inner)) if inner.len() == 3));
+    assert!(matches!(kind("auth.tokens"), Some(Kind::Tables(inner)) if inner.keys.len() == 3));
     assert_eq!(kind("gateway.auth.uaa.url"), None);
 }
 

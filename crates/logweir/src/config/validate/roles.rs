@@ -30,6 +30,7 @@ impl Found {
         self.streams(settings);
         self.sessions(&settings.traffic_controller);
         self.drains(settings);
+        self.nozzles(settings);
         self.auth(&settings.auth);
     }
 
