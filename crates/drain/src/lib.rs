@@ -11,6 +11,7 @@
 //! | deliver | [`delivery`] |
 //! | keep on disk what is not delivered | [`spool`] |
 //! | tell an app about its drain | [`notice`] |
+//! | speak with Kafka's brokers | [`kafka`] |
 //! | lead envelopes to files and databases of the operator | [`nozzle`] |
 
 pub mod binding;
@@ -21,6 +22,7 @@ mod drain;
 mod exit;
 pub mod filter;
 pub mod headers;
+pub mod kafka;
 pub mod notice;
 pub mod nozzle;
 pub mod plan;
