@@ -8,6 +8,7 @@ mod bodies;
 mod messages;
 mod server_stream;
 mod status;
+mod unary;
 
 pub use bodies::{
     framed_request_body, message, message_len, prefix, push_message, request_body, stream_body,
@@ -15,6 +16,7 @@ pub use bodies::{
 pub use messages::Messages;
 pub use server_stream::{ServerStream, server_stream};
 pub use status::{status_from_error, status_of, trailers};
+pub use unary::unary;
 pub use tonic::{Code, Status};
 
 use bytes::Bytes;

@@ -96,6 +96,11 @@ impl<'a> Glance<'a> {
     }
 }
 
+/// Whether an envelope tells what was lost.
+pub fn is_notice(envelope: &[u8]) -> bool {
+    Glance::of(envelope).speaks_of(envelope).is_some()
+}
+
 /// Writes the notices of one loss as a chunk. `hop` is the role that lost the
 /// envelopes, `now` the time in Unix nanoseconds.
 pub fn chunk(loss: &Loss, form: Form, hop: &str, now: i64) -> Chunk {

@@ -45,11 +45,10 @@ pub struct FollowRequest {
     pub history: u32,
     #[prost(int32, repeated, tag = "3")]
     pub envelope_types: ::prost::alloc::vec::Vec<i32>,
+    /// A regular expression over the payloads of logs.
     #[prost(string, tag = "4")]
-    pub name_filter: ::prost::alloc::string::String,
-    #[prost(string, tag = "5")]
     pub pattern: ::prost::alloc::string::String,
-    #[prost(bool, tag = "6")]
+    #[prost(bool, tag = "5")]
     pub local_only: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

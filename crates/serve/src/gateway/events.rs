@@ -11,7 +11,7 @@ use logweir_wire::sse;
 use tokio::time::{Duration, Instant, Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{StreamConfig, handler::Seat, upstream::BatchStream};
+use super::{StreamConfig, seats::Seat, upstream::BatchStream};
 use crate::metrics::{Counter, Registry};
 
 /// Batches that are still written when the gateway stops and more keep coming.
@@ -19,7 +19,7 @@ const LAST_BATCHES: usize = 64;
 
 /// What the streams carried, all together.
 #[derive(Clone)]
-pub(super) struct EventFigures {
+pub(crate) struct EventFigures {
     envelopes: Counter,
     malformed: Counter,
     bytes: Counter,
@@ -27,7 +27,7 @@ pub(super) struct EventFigures {
 }
 
 impl EventFigures {
-    pub(super) fn new(registry: &Registry) -> Self {
+    pub(crate) fn new(registry: &Registry) -> Self {
         let counter = |name, help| registry.counter(name, help, &[]);
         Self {
             envelopes: counter("logweir_gateway_envelopes", "Envelopes written as events."),
@@ -40,7 +40,7 @@ impl EventFigures {
 
 /// The events of one reader. They are made when the reader's connection has room, so
 /// a slow reader holds back its upstream, which drops and says so in the stream.
-pub(super) struct Events {
+pub(crate) struct Events {
     first: Option<Bytes>,
     batches: BatchStream,
     heartbeat_after: Duration,
@@ -62,7 +62,7 @@ enum Next {
 }
 
 impl Events {
-    pub(super) fn new(
+    pub(crate) fn new(
         first: Option<Bytes>,
         batches: BatchStream,
         config: &StreamConfig,
@@ -84,7 +84,7 @@ impl Events {
         }
     }
 
-    pub(super) fn into_body(self) -> Body {
+    pub(crate) fn into_body(self) -> Body {
         let events = stream::unfold(self, |mut events| async move {
             let event = events.event().await?;
             Some((Ok::<_, BoxError>(Frame::data(event)), events))

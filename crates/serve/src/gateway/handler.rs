@@ -6,7 +6,6 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use http::{HeaderValue, Method, Response, StatusCode, Version, header, request::Parts};
 use logweir_net::body::Body;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -14,11 +13,12 @@ use super::{
     errors::ReadError,
     events::{EventFigures, Events},
     query::Query,
+    seats::Seats,
     upstream::{BatchStream, Upstream},
 };
 use crate::{
     auth::Authorizer,
-    metrics::{Counter, Gauge, Registry},
+    metrics::{Counter, Registry},
 };
 
 /// How long a refusal of the upstream may take to be shown as a status instead of a
@@ -34,27 +34,10 @@ struct Inner {
     upstream: Upstream,
     authorizer: Arc<Authorizer>,
     stream: StreamConfig,
-    permits: Arc<Semaphore>,
+    seats: Seats,
     stop: CancellationToken,
-    figures: Figures,
-}
-
-struct Figures {
-    streams: Gauge,
     events: EventFigures,
     registry: Registry,
-}
-
-/// A reader's place among the streams, given back when its body is dropped.
-pub(super) struct Seat {
-    streams: Gauge,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.streams.add(-1.0);
-    }
 }
 
 impl Gateway {
@@ -68,21 +51,15 @@ impl Gateway {
         stop: CancellationToken,
     ) -> Self {
         let help = "Open streams of the gateway.";
-        let figures = Figures {
-            streams: registry.gauge("logweir_gateway_streams", help, "streams", &[]),
-            events: EventFigures::new(registry),
-            registry: registry.clone(),
-        };
-        let permits = Arc::new(Semaphore::new(
-            stream.max_streams.min(Semaphore::MAX_PERMITS),
-        ));
+        let streams = registry.gauge("logweir_gateway_streams", help, "streams", &[]);
         Self(Arc::new(Inner {
             upstream,
             authorizer,
+            seats: Seats::new(stream.max_streams, streams),
             stream,
-            permits,
             stop,
-            figures,
+            events: EventFigures::new(registry),
+            registry: registry.clone(),
         }))
     }
 
@@ -112,7 +89,7 @@ impl Gateway {
             return Err(ReadError::MethodNotAllowed);
         }
         let wanted = query.request().map_err(ReadError::Query)?;
-        let seat = self.seat()?;
+        let seat = inner.seats.take().ok_or(ReadError::Unavailable)?;
         let opened = inner.upstream.open(wanted).await;
         let batches = opened.map_err(|status| ReadError::from_upstream(&status))?;
         let (first, batches) = settled(batches).await?;
@@ -124,27 +101,15 @@ impl Gateway {
             first,
             batches,
             &inner.stream,
-            inner.figures.events.clone(),
+            inner.events.clone(),
             seat,
             stop,
         ))
     }
 
-    fn seat(&self) -> Result<Seat, ReadError> {
-        let permit = self.0.permits.clone().try_acquire_owned();
-        let permit = permit.map_err(|_| ReadError::Unavailable)?;
-        let streams = self.0.figures.streams.clone();
-        streams.add(1.0);
-        Ok(Seat {
-            streams,
-            _permit: permit,
-        })
-    }
-
     fn refused(&self, reason: &str) -> Counter {
         let help = "Requests that got no stream.";
         self.0
-            .figures
             .registry
             .counter("logweir_gateway_refused", help, &[("error", reason)])
     }
@@ -164,7 +129,8 @@ async fn settled(mut batches: BatchStream) -> Result<(Option<Bytes>, BatchStream
     }
 }
 
-fn streaming(events: Events, version: Version) -> Response<Body> {
+/// The head of a stream of events.
+pub(crate) fn streaming(events: Events, version: Version) -> Response<Body> {
     let mut response = Response::new(events.into_body());
     *response.status_mut() = StatusCode::OK;
     let headers = response.headers_mut();

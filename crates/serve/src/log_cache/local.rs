@@ -8,17 +8,21 @@ use std::sync::{
 use bytes::{Bytes, BytesMut};
 use logweir_cache::{Put, Query, Store, Types};
 use logweir_proto::{
-    cache::{SearchRequest, SearchResponse},
+    cache::{FollowRequest, SearchRequest, SearchResponse},
     frames::{frame_len, frames, push_frame},
     logcache::{MetaInfo, MetaResponse, ReadRequest, ReadResponse},
     peek::peek,
 };
-use logweir_route::{Generation, admit::admit};
+use logweir_route::{Exchange, ExchangeLimits, Generation, QueueLimits, admit::admit};
 use tokio::sync::Semaphore;
 use tonic::Status;
 
-use super::{MESSAGE_BYTES, question};
-use crate::{grpc::unix_nanos, recents::Recents};
+use super::{MESSAGE_BYTES, follow, question};
+use crate::{
+    gateway::BatchStream,
+    grpc::{Readers, ReadersOptions, Upstream, unix_nanos},
+    recents::Recents,
+};
 
 /// Most bytes of an answer's envelopes: what every reader of the contract takes, less
 /// what frames and the answer itself add.
@@ -29,14 +33,32 @@ const SEARCH_BYTES: usize = 256 << 20;
 /// Most questions that look into envelopes at a time, on threads of their own.
 const LOOKING: usize = 2;
 
+/// Bounds of the queue of one who follows a node, …
+const FOLLOWER: QueueLimits = QueueLimits {
+    bytes: 4 << 20,
+    envelopes: 10_000,
+    frame: MESSAGE_BYTES,
+};
+/// … and of all of them together.
+const FOLLOWERS_BYTES: usize = 256 << 20;
+const FOLLOWERS: usize = 10_000;
+
 /// The store of this process.
 pub struct Local {
     store: Arc<Store>,
-    /// What fills the store from an exchange, if anything does.
-    recents: Option<Recents>,
+    fed: Fed,
+    readers: Arc<Readers>,
     looking: Semaphore,
     malformed: AtomicU64,
     egress: AtomicU64,
+}
+
+/// How envelopes come into the store.
+enum Fed {
+    /// Off an exchange, whose readers are those who follow.
+    ByExchange(Recents),
+    /// By [`Local::keep`], which hands on to those who follow.
+    BySends(Arc<Exchange>),
 }
 
 /// What became of a batch.
@@ -49,12 +71,31 @@ pub struct Kept {
 }
 
 impl Local {
-    /// A store that is filled by [`Local::keep`] and, where there are `recents`, by
-    /// them.
-    pub fn new(store: Arc<Store>, recents: Option<Recents>) -> Self {
+    /// The store that `recents` fill off an exchange with these readers.
+    pub fn of_exchange(store: Arc<Store>, recents: Recents, readers: Arc<Readers>) -> Self {
+        Self::build(store, Fed::ByExchange(recents), readers)
+    }
+
+    /// A store that is filled by [`Local::keep`].
+    pub fn of_sends(store: Arc<Store>) -> Self {
+        let exchange = Exchange::new(ExchangeLimits {
+            queue: FOLLOWER,
+            total_bytes: FOLLOWERS_BYTES,
+        });
+        let options = ReadersOptions {
+            max_streams: FOLLOWERS,
+            message_bytes: MESSAGE_BYTES,
+            hop: "log-cache",
+        };
+        let readers = Readers::new(Arc::clone(&exchange), Upstream::Exchange, options);
+        Self::build(store, Fed::BySends(exchange), readers)
+    }
+
+    fn build(store: Arc<Store>, fed: Fed, readers: Arc<Readers>) -> Self {
         Self {
             store,
-            recents,
+            fed,
+            readers,
             looking: Semaphore::new(LOOKING),
             malformed: AtomicU64::new(0),
             egress: AtomicU64::new(0),
@@ -75,6 +116,18 @@ impl Local {
     /// Keeps the envelopes of an `EnvelopeBatch`. Invalid UTF-8 is replaced; what is no
     /// envelope is counted and goes alone.
     pub fn keep(&self, batch: &Bytes) -> Kept {
+        let kept = self.put(batch);
+        // Whoever follows has subscribed before it looks into the store: it finds there
+        // what is not handed on here.
+        if let Fed::BySends(exchange) = &self.fed
+            && self.readers.open_streams() > 0
+        {
+            exchange.publisher().publish(batch);
+        }
+        kept
+    }
+
+    fn put(&self, batch: &Bytes) -> Kept {
         let mut puts = Vec::new();
         if puts_of(batch, &mut puts).is_some() {
             let kept = Kept {
@@ -133,6 +186,36 @@ impl Local {
         })
     }
 
+    /// What is remembered of a source, and then what comes.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a wrong question, `ResourceExhausted` past the most streams.
+    pub async fn follow(&self, request: FollowRequest) -> Result<BatchStream, Status> {
+        follow::open(self, &self.readers, request).await
+    }
+
+    /// The envelopes that a query finds, on as many pages as it takes. Whoever has
+    /// subscribed before finds all that the subscription has missed.
+    pub(super) async fn history(&self, mut query: Query) -> Result<Vec<Bytes>, Status> {
+        if let Fed::ByExchange(recents) = &self.fed {
+            recents.settle().await;
+        }
+        let mut found: Vec<Bytes> = Vec::new();
+        query.max_bytes = ANSWER_BYTES;
+        query.max_scan = SEARCH_BYTES;
+        loop {
+            let page = self.look(query.clone()).await?;
+            let bytes = page.envelopes.iter().map(Bytes::len).sum();
+            query.limit = query.limit.saturating_sub(page.envelopes.len());
+            query.max_bytes = query.max_bytes.saturating_sub(bytes);
+            found.extend(page.envelopes);
+            match page.next {
+                Some(next) if query.limit > 0 && query.max_bytes > 0 => query.after = Some(next),
+                _ => return Ok(found),
+            }
+        }
+    }
+
     async fn look(&self, query: Query) -> Result<logweir_cache::Page, Status> {
         self.catch_up();
         let page = if query.names.is_none() && query.search.is_none() {
@@ -169,7 +252,7 @@ impl Local {
 
     /// What was published before the question is in the answer.
     fn catch_up(&self) {
-        if let Some(recents) = &self.recents {
+        if let Fed::ByExchange(recents) = &self.fed {
             recents.barrier();
         }
     }

@@ -6,20 +6,27 @@
 mod api;
 pub mod cluster;
 mod expression;
+mod follow;
 mod local;
 mod question;
+mod remote;
+mod service;
 
 pub use local::{Kept, Local};
+pub use remote::RemoteNode;
+pub(crate) use service::answer;
 
 use std::sync::Arc;
 
 use logweir_proto::{
-    cache::{SearchRequest, SearchResponse},
+    cache::{FollowRequest, SearchRequest, SearchResponse},
     logcache::{MetaResponse, ReadRequest, ReadResponse, SendRequest},
 };
 use tonic::Status;
 
 use cluster::Cluster;
+
+use crate::gateway::BatchStream;
 
 /// Largest message of the Log Cache services, in bytes: as the peers.
 pub(crate) const MESSAGE_BYTES: usize = 50 << 20;
@@ -111,7 +118,10 @@ impl Cache {
     /// # Errors
     /// `InvalidArgument` for a wrong question, `ResourceExhausted` past the most streams.
     pub async fn follow(&self, request: FollowRequest) -> Result<BatchStream, Status> {
-        self.local.follow(request).await
+        match self.elsewhere(&request.source_id) {
+            Some(node) if !request.local_only => Ok(remote::batches(node.follow(request).await?)),
+            _ => self.local.follow(request).await,
+        }
     }
 
     /// What is known of every source; with `local_only` of those that are kept here. A

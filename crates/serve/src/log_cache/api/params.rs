@@ -90,7 +90,6 @@ pub(super) fn follow(
     fill(&mut [
         ("history", "history", Place::Integer(&mut history)),
         ("envelope_types", "envelopeTypes", Place::Types(&mut request.envelope_types)),
-        ("name_filter", "nameFilter", Place::Text(&mut request.name_filter)),
         ("pattern", "pattern", Place::Text(&mut request.pattern)),
         ("text", "text", Place::Text(&mut text)),
     ], fields)?;

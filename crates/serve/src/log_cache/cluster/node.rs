@@ -166,14 +166,24 @@ impl Node {
         headers: HeaderMap,
         deadline: Duration,
     ) -> Result<Bytes, Status> {
+        let answer = self.ask(path, &payload, headers, deadline);
+        Ok(answer.await?.0)
+    }
+
+    /// The same with the header of the answer.
+    ///
+    /// # Errors
+    /// As [`Node::call`].
+    pub(crate) async fn ask(
+        &self,
+        path: &str,
+        payload: &[u8],
+        headers: HeaderMap,
+        deadline: Duration,
+    ) -> Result<(Bytes, HeaderMap), Status> {
         let until = Instant::now() + deadline;
-        let mut response = self.stream_until(path, payload, headers, until).await?;
-        let answer = async {
-            let message = response.next().await?;
-            // The trailers may still say that the call failed.
-            let _ = response.next().await?;
-            message.ok_or_else(|| Status::internal("the answer has no message"))
-        };
+        let h2 = self.connection(until).await?;
+        let answer = grpc::unary(&h2, path, payload, headers, MESSAGE_BYTES);
         let answer = tokio::time::timeout_at(until, answer).await;
         answer.unwrap_or_else(|_| {
             let name = &self.name;
@@ -193,18 +203,7 @@ impl Node {
         payload: Bytes,
         headers: HeaderMap,
     ) -> Result<ServerStream, Status> {
-        let until = Instant::now() + PATIENCE;
-        self.stream_until(path, payload, headers, until).await
-    }
-
-    async fn stream_until(
-        &self,
-        path: &str,
-        payload: Bytes,
-        headers: HeaderMap,
-        until: Instant,
-    ) -> Result<ServerStream, Status> {
-        let h2 = self.connection(until).await?;
+        let h2 = self.connection(Instant::now() + PATIENCE).await?;
         let stream = grpc::server_stream(&h2, path, payload, headers, MESSAGE_BYTES);
         Ok(stream)
     }

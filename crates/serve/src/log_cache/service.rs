@@ -1,0 +1,98 @@
+//! The gRPC services of a node.
+
+use bytes::BytesMut;
+use futures_util::StreamExt;
+use http::{HeaderValue, Request, Response};
+use hyper::body::Incoming;
+use logweir_net::{
+    body::Body,
+    grpc::{self, Messages},
+};
+use logweir_proto::{
+    cache::{FollowRequest, SearchRequest},
+    frames::push_frame,
+    logcache::{MetaRequest, ReadRequest, SendRequest, SendResponse},
+    service,
+};
+use prost::Message;
+use tonic::Status;
+
+use super::{Cache, LOST_NODES, MESSAGE_BYTES, cluster::FORWARDED};
+
+/// Largest question, in bytes: a source id and two expressions.
+const QUESTION_BYTES: usize = 1 << 20;
+
+/// Answers a call of one of the services; `None` if `path` is none of their methods.
+pub(crate) async fn answer(
+    cache: &Cache,
+    path: &str,
+    request: Request<Incoming>,
+) -> Option<Response<Body>> {
+    let answered = match path {
+        service::CACHE_SEND => send(cache, request).await,
+        service::CACHE_READ => read(cache, request).await,
+        service::CACHE_META => meta(cache, request).await,
+        service::CACHE_SEARCH => search(cache, request).await,
+        service::CACHE_FOLLOW => follow(cache, request).await,
+        _ => return None,
+    };
+    Some(answered.unwrap_or_else(grpc::status_response))
+}
+
+async fn send(cache: &Cache, request: Request<Incoming>) -> Result<Response<Body>, Status> {
+    let request: SendRequest = one(request, MESSAGE_BYTES).await?;
+    cache.send(&request);
+    Ok(unary(&SendResponse {}))
+}
+
+async fn read(cache: &Cache, request: Request<Incoming>) -> Result<Response<Body>, Status> {
+    let forwarded = request.headers().contains_key(FORWARDED);
+    let request: ReadRequest = one(request, QUESTION_BYTES).await?;
+    let answer = match forwarded {
+        true => cache.local().read(request).await?,
+        false => cache.read(request).await?,
+    };
+    Ok(unary(&answer))
+}
+
+async fn meta(cache: &Cache, request: Request<Incoming>) -> Result<Response<Body>, Status> {
+    let request: MetaRequest = one(request, QUESTION_BYTES).await?;
+    let meta = cache.meta(request.local_only).await;
+    let mut response = unary(&meta.sources);
+    if let Ok(lost) = HeaderValue::try_from(meta.lost.join(","))
+        && !meta.lost.is_empty()
+    {
+        response.headers_mut().insert(LOST_NODES, lost);
+    }
+    Ok(response)
+}
+
+async fn search(cache: &Cache, request: Request<Incoming>) -> Result<Response<Body>, Status> {
+    let request: SearchRequest = one(request, QUESTION_BYTES).await?;
+    let answer = cache.search(request).await?;
+    Ok(unary(&answer))
+}
+
+async fn follow(cache: &Cache, request: Request<Incoming>) -> Result<Response<Body>, Status> {
+    let request: FollowRequest = one(request, QUESTION_BYTES).await?;
+    let batches = cache.follow(request).await?;
+    // The batch is the first field of the message, framed as envelopes are in a batch.
+    let messages = batches.map(|batch| {
+        let mut message = BytesMut::new();
+        push_frame(&mut message, &batch?);
+        Ok(message.freeze())
+    });
+    Ok(grpc::streaming_response(grpc::stream_body(messages)))
+}
+
+fn unary(answer: &impl Message) -> Response<Body> {
+    grpc::ok_unary(answer.encode_to_vec())
+}
+
+async fn one<T: Message + Default>(request: Request<Incoming>, most: usize) -> Result<T, Status> {
+    let mut messages = Messages::new(request.into_body(), most);
+    let message = messages.next().await?;
+    let message = message.ok_or_else(|| Status::internal("the call needs a request message"))?;
+    T::decode(message)
+        .map_err(|error| Status::internal(format!("grpc: error unmarshalling request: {error}")))
+}
