@@ -62,12 +62,6 @@ pub(super) struct Batch {
     marks: Vec<Mark>,
     /// Messages that are through.
     done: usize,
-    /// Of the next messages those that are taken though one before them is not: the
-    /// lowest bit is the first message that is not through.
-    early: u64,
-    /// Envelopes before this one are not counted as lost again: several messages may
-    /// belong to one.
-    lost_until: u32,
     /// When the first chunk was taken.
     since: Option<Instant>,
     /// Chunks that are through whole.
@@ -195,16 +189,24 @@ impl Batch {
 
     /// Whether the message `after` the first that is not through is taken already.
     pub(super) fn is_taken(&self, after: usize) -> bool {
-        self.early & 1 << after != 0
+        let mark = self.marks.get(self.done + after);
+        mark.is_some_and(|mark| mark.taken)
+    }
+
+    /// The message `after` the first that is not through is taken, and cannot be lost any
+    /// more. That alone does not make it through.
+    pub(super) fn take(&mut self, after: usize) {
+        if let Some(mark) = self.marks.get_mut(self.done + after) {
+            mark.taken = true;
+        }
     }
 
     /// The message `after` the first that is not through is taken; it is through once all
-    /// before it are. `after` is below [`EARLY`].
+    /// before it are.
     pub(super) fn taken(&mut self, after: usize) -> Progress {
-        self.early |= 1 << after;
-        let through = self.early.trailing_ones();
-        self.early = self.early.checked_shr(through).unwrap_or(0);
-        self.sent(through as usize)
+        self.take(after);
+        let next = self.marks[self.done..].iter();
+        self.sent(next.take_while(|mark| mark.taken).count())
     }
 
     /// So many messages more are through.
@@ -230,33 +232,53 @@ impl Batch {
     }
 
     /// The envelopes of `count` messages, from the one `after` the first that is not through,
-    /// a chunk for each: they are lost, and returned but once. That alone does not make their
-    /// messages through.
-    pub(super) fn lose(&mut self, after: usize, count: usize, form: &Form) -> Vec<Chunk> {
-        let first = self.done + after;
-        let marks = self.marks.get_mut(first..first + count);
-        let marks = marks.unwrap_or_default();
-        marks.iter_mut().for_each(|mark| mark.lost = true);
-        let (Some(from), Some(to)) = (marks.first(), marks.last()) else {
-            return Vec::new();
-        };
-        let lost = from.envelope.max(self.lost_until)..to.envelope + 1;
-        self.lost_until = lost.end;
+    /// a chunk for each: they are lost, and returned but once. Messages that are taken are not
+    /// lost. That alone does not make any through.
+    pub(super) fn lose(&mut self, after: usize, count: usize) -> Vec<Chunk> {
+        let first = (self.done + after).min(self.marks.len());
+        let end = (first + count).min(self.marks.len());
+        let mut envelopes = Vec::new();
+        for at in first..end {
+            let Mark { envelope, .. } = self.marks[at];
+            if self.marks[at].taken || self.marks[at].lost {
+                continue;
+            }
+            self.marks[at].lost = true;
+            if !self.marks[at].told {
+                envelopes.push(envelope);
+                let (before, after) = self.marks.split_at_mut(at);
+                let of = |mark: &&mut Mark| mark.envelope == envelope;
+                let same = before.iter_mut().rev().take_while(of);
+                same.chain(after.iter_mut().take_while(of))
+                    .for_each(|mark| mark.told = true);
+            }
+        }
+        self.frames_of(&envelopes)
+    }
+
+    /// Envelopes by their positions, in order, a chunk for each.
+    fn frames_of(&self, envelopes: &[u32]) -> Vec<Chunk> {
+        let mut wanted = envelopes.iter().peekable();
         let mut position = 0;
-        let mut all = Vec::new();
+        let mut all = Vec::with_capacity(envelopes.len());
         for chunk in &self.chunks {
+            if wanted
+                .peek()
+                .is_none_or(|next| **next >= position + chunk.envelopes)
+            {
+                position += chunk.envelopes;
+                continue;
+            }
             for frame in frames(&chunk.frames).flatten() {
-                let here = lost.contains(&position);
-                position += 1;
-                if !here || form.wants(frame.envelope) != Want::Message {
-                    continue;
+                if wanted.next_if(|next| **next == position).is_some() {
+                    let end = frame.start + frame.bytes.len();
+                    all.push(Chunk {
+                        frames: chunk.frames.slice(frame.start..end),
+                        envelopes: 1,
+                        deprecated_tags: chunk.deprecated_tags,
+                    });
                 }
-                let end = frame.start + frame.bytes.len();
-                all.push(Chunk {
-                    frames: chunk.frames.slice(frame.start..end),
-                    envelopes: 1,
-                    deprecated_tags: chunk.deprecated_tags,
-                });
+                position += 1;
             }
         }
         all
@@ -272,8 +294,6 @@ impl Batch {
         self.shared = Bytes::new();
         self.marks.clear();
         self.done = 0;
-        self.early = 0;
-        self.lost_until = 0;
         self.since = None;
     }
 
@@ -301,7 +321,6 @@ impl Batch {
         }
         self.before = (through.0 - gone, through.1);
         self.envelopes -= gone;
-        self.lost_until = self.lost_until.saturating_sub(gone);
         if self.done > 0 {
             // What is left of it has not waited yet.
             self.since = Some(now);

@@ -284,7 +284,7 @@ impl Courier {
             self.shared.in_hand.store(0, Relaxed);
         } else {
             let left = self.batch.left();
-            let lost = self.batch.lose(0, left, &self.form);
+            let lost = self.batch.lose(0, left);
             self.count_lost(&lost, cause);
             let envelopes = i64::try_from(lost.len()).unwrap_or(i64::MAX);
             self.shared.written.fetch_sub(envelopes, Relaxed);

@@ -23,8 +23,12 @@ pub(super) struct Mark {
     pub(super) filtered: u32,
     /// The envelope has no further message.
     pub(super) last: bool,
-    /// Counted as lost.
+    /// The receiver has it, though perhaps not one before it.
+    pub(super) taken: bool,
+    /// It never will.
     pub(super) lost: bool,
+    /// Its envelope is counted as lost: several messages may belong to one.
+    pub(super) told: bool,
 }
 
 /// How messages are put one after the other.
@@ -120,7 +124,9 @@ impl Batch {
             envelope: self.envelopes,
             filtered: self.filtered,
             last: false,
+            taken: false,
             lost: false,
+            told: false,
         };
         self.ends.clear();
         let sanitised = match &form.shape {

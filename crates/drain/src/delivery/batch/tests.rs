@@ -89,9 +89,9 @@ async fn a_gauge_is_through_with_its_last_message_and_lost_once() {
     let mut batch = of(vec![log("APP"), gauge(3), log("APP")], &form);
     assert_eq!(batch.sent(3).envelopes, 1);
     assert_eq!(batch.in_hand(), 2);
-    assert_eq!(batch.lose(0, 1, &form).len(), 1);
-    assert_eq!(batch.lose(1, 1, &form).len(), 1);
-    assert_eq!(batch.lose(0, 2, &form).len(), 0, "counted already");
+    assert_eq!(batch.lose(0, 1).len(), 1);
+    assert_eq!(batch.lose(1, 1).len(), 1);
+    assert_eq!(batch.lose(0, 2).len(), 0, "counted already");
     let through = batch.sent(2);
     assert_eq!(
         (through.envelopes, through.messages, through.bytes),
@@ -109,6 +109,18 @@ async fn messages_that_are_taken_early_do_not_go_again() {
     assert!(batch.is_taken(1) && batch.is_taken(2) && !batch.is_taken(0));
     assert_eq!(batch.taken(0).messages, 3);
     assert!(!batch.is_taken(0) && batch.left() == 2);
+}
+
+#[tokio::test]
+async fn what_is_lost_is_lost_in_any_order_and_nothing_that_is_taken() {
+    let form = form(Framing::Bare, "");
+    let mut batch = of(vec![log("APP"), log("RTR"), gauge(2), log("APP")], &form);
+    batch.take(1);
+    assert_eq!(batch.left(), 5, "none is through");
+    assert_eq!(batch.lose(3, 1).len(), 1, "half of the gauge");
+    assert_eq!(batch.lose(0, 1).len(), 1);
+    assert_eq!(batch.lose(0, 5).len(), 1, "the last one");
+    assert_eq!(batch.sent(5).messages, 1);
 }
 
 #[tokio::test]
@@ -163,7 +175,7 @@ proptest! {
             let count = count.min(batch.left());
             bytes.extend(batch.body(0, count));
             if lose {
-                lost += batch.lose(0, count, &form).len();
+                lost += batch.lose(0, count).len();
             }
             let through = batch.sent(count);
             envelopes += through.envelopes;

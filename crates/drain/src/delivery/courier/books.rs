@@ -46,7 +46,7 @@ impl Courier {
     /// Counts messages as lost, or keeps them where there is a spool. They are through only by
     /// [`Courier::sent`].
     pub(in crate::delivery) async fn lose(&mut self, after: usize, count: usize, cause: Cause) {
-        let lost = self.batch.lose(after, count, &self.form);
+        let lost = self.batch.lose(after, count);
         // They will be counted as written when they are through.
         let envelopes = i64::try_from(lost.len()).unwrap_or(i64::MAX);
         self.shared.written.fetch_sub(envelopes, Relaxed);
