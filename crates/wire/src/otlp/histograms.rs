@@ -83,7 +83,7 @@ pub(super) fn exponential(
 
 /// The buckets with one of their bounds: `0` the one nearer to zero, `1` the other.
 fn powers(buckets: &Buckets, scale: i32, side: i32) -> impl Iterator<Item = (f64, u64)> {
-    let exponent = f64::from(-scale).exp2();
+    let exponent = (-f64::from(scale)).exp2();
     let first = f64::from(buckets.offset) + f64::from(side);
     let counts = buckets.bucket_counts.iter().copied();
     counts.scan(first, move |index, count| {

@@ -151,28 +151,27 @@ fn key_value(value: &Json) -> Option<KeyValue> {
 }
 
 fn any_value(value: &Json) -> Option<AnyValue> {
-    let Some((kind, value)) = value
-        .as_object()?
-        .iter()
-        .find(|(_, value)| !value.is_null())
-    else {
-        return Some(AnyValue::default());
-    };
-    let value = match (kind.as_str(), value) {
-        ("stringValue", Json::String(text)) => Value::Text(text.clone().into_bytes()),
-        ("boolValue", Json::Bool(value)) => Value::Bool(*value),
-        ("intValue", value) => Value::Int(signed(value)?),
-        ("doubleValue", value) => Value::Double(double(value)?),
-        ("bytesValue", Json::String(text)) => Value::Bytes(STANDARD.decode(text).ok()?),
-        ("arrayValue", value) => Value::Array(ArrayValue {
-            values: Fields::of(value)?.list("values", any_value)?,
-        }),
-        ("kvlistValue", value) => Value::KeyValues(KeyValueList {
-            values: Fields::of(value)?.list("values", key_value)?,
-        }),
-        _ => return None,
-    };
-    Some(AnyValue { value: Some(value) })
+    let mut found = AnyValue::default();
+    for (kind, value) in value.as_object()? {
+        let value = match (kind.as_str(), value) {
+            (_, Json::Null) => continue,
+            ("stringValue", Json::String(text)) => Value::Text(text.clone().into_bytes()),
+            ("boolValue", Json::Bool(value)) => Value::Bool(*value),
+            ("intValue", value) => Value::Int(signed(value)?),
+            ("doubleValue", value) => Value::Double(double(value)?),
+            ("bytesValue", Json::String(text)) => Value::Bytes(STANDARD.decode(text).ok()?),
+            ("arrayValue", value) => Value::Array(ArrayValue {
+                values: Fields::of(value)?.list("values", any_value)?,
+            }),
+            ("kvlistValue", value) => Value::KeyValues(KeyValueList {
+                values: Fields::of(value)?.list("values", key_value)?,
+            }),
+            ("stringValue" | "boolValue" | "bytesValue", _) => return None,
+            _ => continue,
+        };
+        found.value = Some(value);
+    }
+    Some(found)
 }
 
 pub(super) fn log_record(value: &Json) -> Option<LogRecord> {
