@@ -11,5 +11,5 @@ mod types;
 pub use limits::StoreLimits;
 pub use query::{Cursor, Page, Query};
 pub use recent::{Recent, RecentLimits, RecentStats};
-pub use store::{Expired, Put, SourceMeta, Store, StoreStats};
+pub use store::{Block, Expired, Head, Home, Put, SourceMeta, Store, StoreStats, Unsaved};
 pub use types::Types;

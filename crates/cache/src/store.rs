@@ -1,18 +1,63 @@
 //! The latest envelopes of every source, within one budget.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`entry`] | how an envelope lies in a block |
+//! | [`block`] | runs of envelopes, open or sealed |
+//! | [`lane`] | the blocks of one source and type |
+//! | [`source`] | a source and its exact figures |
+//! | [`shard`] | a part of the sources, under one lock, ranked by what they hold |
+//! | [`read`], [`filter`] | which blocks a query looks into, and what it finds there |
+//! | [`pack`] | compression, outside of every lock |
+//! | [`saving`] | what a disk does not have yet, and what it had |
+//!
+//! **What goes first.** Order of arrival decides, not timestamps: what a wrong clock has
+//! stamped with next year leaves as everything else does. Past the budget the source that
+//! holds most loses the oldest block of the type of which it holds most.
 
-use std::sync::Arc;
+mod block;
+mod entry;
+mod filter;
+mod lane;
+mod pack;
+mod read;
+mod saving;
+mod shard;
+mod source;
+
+use std::{
+    hash::BuildHasher,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    time::Duration,
+};
+
+use hashbrown::DefaultHashBuilder;
 
 use crate::{
     limits::StoreLimits,
     query::{Page, Query},
     types::Types,
 };
+pub use block::{Head, Home};
+use pack::Packer;
+pub use saving::{Block, Unsaved};
+use shard::{Cause, Shard, Shared, Terms};
+use source::Filled;
+
+/// Parts of the sources, each under a lock of its own.
+const SHARDS: usize = 64;
 
 /// The latest envelopes of every source. Shared by reference: each method takes short
 /// locks of its own.
 #[derive(Debug)]
 pub struct Store {
     limits: StoreLimits,
+    terms: Terms,
+    hasher: DefaultHashBuilder,
+    shards: Vec<(Mutex<Shard>, Arc<Shared>)>,
+    packer: Packer,
+    /// Held by the one that makes room.
+    room: Mutex<()>,
 }
 
 /// An envelope that is to be kept.
@@ -70,42 +115,208 @@ pub struct StoreStats {
 }
 
 impl Store {
+    /// Larger envelopes are not kept.
+    pub const ENVELOPE_BYTES: usize = 64 << 20;
+
     /// An empty store.
     pub fn new(limits: StoreLimits) -> Self {
-        Self { limits }
+        let shard = |index| {
+            let shared = Arc::<Shared>::default();
+            (Mutex::new(Shard::new(index, Arc::clone(&shared))), shared)
+        };
+        let most = limits.per_source_envelopes.unwrap_or(u64::MAX).max(1);
+        Self {
+            // A block goes whole: it holds a small part of what its source may hold.
+            terms: Terms {
+                now: 0,
+                most,
+                block: u32::try_from(most / 128).unwrap_or(u32::MAX).max(1),
+            },
+            limits,
+            hasher: DefaultHashBuilder::default(),
+            shards: (0..SHARDS).map(shard).collect(),
+            packer: Packer::default(),
+            room: Mutex::new(()),
+        }
     }
 
     /// Keeps envelopes that came at `now` (nanoseconds since 1970). Their bytes are
     /// copied.
-    pub fn put<'a>(&self, _now: i64, _envelopes: impl IntoIterator<Item = Put<'a>>) {}
+    pub fn put<'a>(&self, now: i64, envelopes: impl IntoIterator<Item = Put<'a>>) {
+        let terms = Terms { now, ..self.terms };
+        let mut filled = Vec::new();
+        let mut held: Option<MutexGuard<'_, Shard>> = None;
+        for put in envelopes {
+            if put.envelope.len() > Self::ENVELOPE_BYTES {
+                continue;
+            }
+            let hash = self.hasher.hash_one(put.source_id);
+            let index = shard_of(hash);
+            let mut shard = match held.take() {
+                Some(shard) if shard.index == index => shard,
+                // One lock at a time.
+                before => {
+                    drop(before);
+                    self.shard(index)
+                }
+            };
+            filled.extend(shard.put(hash, &put, terms));
+            held = Some(shard);
+        }
+        drop(held);
+        self.pack(filled);
+        self.make_room();
+    }
+
+    /// Compresses blocks that were filled.
+    fn pack(&self, filled: Vec<Filled>) {
+        if !self.limits.compress {
+            return;
+        }
+        for block in filled {
+            let Some(packed) = self.packer.pack(&block.raw) else {
+                continue;
+            };
+            let mut shard = self.shard(block.shard);
+            // It may have gone meanwhile, and its source with it.
+            if let Some(source) = shard.source_mut(block.slot) {
+                source.lane(block.types).replace(block.first, packed);
+                shard.weigh(block.slot);
+            }
+        }
+    }
+
+    fn make_room(&self) {
+        if self.bytes() <= self.limits.bytes {
+            return;
+        }
+        let _one = self.room.lock().unwrap_or_else(PoisonError::into_inner);
+        while self.bytes() > self.limits.bytes {
+            let largest = self.shards.iter();
+            let largest = largest.max_by_key(|(_, shared)| shared.largest.load(Ordering::Relaxed));
+            let Some((shard, _)) = largest else { return };
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            if !shard.drop_largest() {
+                return;
+            }
+        }
+    }
 
     /// Envelopes of a source. Takes time in proportion to what it looks at: a query
     /// with names or a search belongs on a thread that may block.
-    pub fn read(&self, _query: &Query) -> Page {
-        Page::default()
+    pub fn read(&self, query: &Query) -> Page {
+        let hash = self.hasher.hash_one(&*query.source_id);
+        let candidates = {
+            let shard = self.shard(shard_of(hash));
+            let slot = shard.find(hash, &query.source_id);
+            slot.and_then(|slot| shard.source(slot))
+                .map(|source| read::candidates(source, query))
+        };
+        candidates.map_or_else(Page::default, |candidates| {
+            candidates.page(&query.source_id, query, &self.packer)
+        })
     }
 
     /// What is known of every source, in no order.
     pub fn meta(&self) -> Vec<(Arc<str>, SourceMeta)> {
-        Vec::new()
+        let mut all = Vec::new();
+        for index in 0..SHARDS {
+            let shard = self.shard(index);
+            let sources = shard.sources.iter().flatten();
+            all.extend(sources.map(|source| (Arc::clone(&source.name), source.meta)));
+        }
+        all
     }
 
     /// What is known of a source.
-    pub fn meta_of(&self, _source_id: &str) -> Option<SourceMeta> {
-        None
+    pub fn meta_of(&self, source_id: &str) -> Option<SourceMeta> {
+        let hash = self.hasher.hash_one(source_id);
+        let shard = self.shard(shard_of(hash));
+        let slot = shard.find(hash, source_id)?;
+        shard.source(slot).map(|source| source.meta)
     }
 
     /// Drops what is too old at `now` (nanoseconds since 1970). To be called every few
     /// seconds.
-    pub fn sweep(&self, _now: i64) {}
+    pub fn sweep(&self, now: i64) {
+        for index in 0..SHARDS {
+            let mut shard = self.shard(index);
+            let mut filled = Vec::new();
+            for slot in 0..shard.sources.len() {
+                let Some(source) = shard.source_mut(slot) else {
+                    continue;
+                };
+                source.not_after(now);
+                let age = |types| self.age(types);
+                let gone = source.drop_before(|types| Some(now.saturating_sub(age(types)?)));
+                let old = source.seal_before(|types| Some(now.saturating_sub(age(types)? / 8)));
+                filled.extend(old.into_iter().map(|(types, first, raw)| Filled {
+                    shard: index,
+                    slot,
+                    types,
+                    first,
+                    raw,
+                }));
+                shard.expired(Cause::Age, gone);
+                shard.weigh(slot);
+            }
+            drop(shard);
+            self.pack(filled);
+        }
+        self.make_room();
+    }
+
+    /// How long envelopes of a type are kept, in nanoseconds.
+    fn age(&self, types: Types) -> Option<i64> {
+        let mut own = self.limits.max_age_of.iter();
+        let own = own.find(|(of, _)| of.intersects(types));
+        let age: Duration = own.map(|(_, age)| *age).or(self.limits.max_age)?;
+        Some(i64::try_from(age.as_nanos()).unwrap_or(i64::MAX))
+    }
 
     /// What is kept now.
     pub fn stats(&self) -> StoreStats {
-        StoreStats::default()
+        let mut stats = StoreStats::default();
+        for index in 0..SHARDS {
+            let shard = self.shard(index);
+            let figures = shard.figures;
+            stats.envelopes += figures.envelopes;
+            stats.put += figures.put;
+            stats.expired.budget += figures.expired.budget;
+            stats.expired.age += figures.expired.age;
+            stats.expired.per_source += figures.expired.per_source;
+            for source in shard.sources.iter().flatten() {
+                stats.sources += 1;
+                let oldest = source.meta.oldest;
+                stats.oldest = Some(stats.oldest.map_or(oldest, |known| known.min(oldest)));
+            }
+        }
+        stats.bytes = self.bytes();
+        stats
     }
 
     /// The bounds.
     pub fn limits(&self) -> &StoreLimits {
         &self.limits
     }
+
+    fn bytes(&self) -> usize {
+        let shards = self.shards.iter();
+        let all = shards.map(|(_, shared)| shared.bytes.load(Ordering::Relaxed));
+        // One that is being added to may be less than nothing for a moment.
+        all.fold(0, usize::wrapping_add)
+    }
+
+    fn shard(&self, index: usize) -> MutexGuard<'_, Shard> {
+        let (shard, _) = &self.shards[index % SHARDS];
+        shard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
+
+/// By the upper half: tables of a shard use the lower.
+fn shard_of(hash: u64) -> usize {
+    usize::try_from(hash >> 40).unwrap_or(0) % SHARDS
+}
+
+#[cfg(test)]
+mod tests;

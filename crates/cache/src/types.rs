@@ -42,6 +42,21 @@ impl Types {
         Self(self.0 | more.0)
     }
 
+    /// Whether it is one type.
+    pub const fn is_one(self) -> bool {
+        self.0.is_power_of_two() && self.0 <= Self::ANY.0
+    }
+
+    /// The set as bits, in the order of the constants.
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// The set with these bits; others are left out.
+    pub const fn from_bits(bits: u8) -> Self {
+        Self(bits & Self::ANY.0)
+    }
+
     /// Whether the sets have a type in common.
     pub const fn intersects(self, other: Types) -> bool {
         self.0 & other.0 != 0

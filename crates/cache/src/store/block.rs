@@ -1,0 +1,178 @@
+//! Runs of envelopes of one source and type, in the order in which they came.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{
+    entry::{Before, Entries},
+    pack::Packer,
+};
+
+/// What is known of a block without looking into it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The place of its first envelope among all of the source. No other block of the
+    /// source has it.
+    pub first: u64,
+    /// The place of its last envelope.
+    pub last: u64,
+    /// The smallest timestamp (nanoseconds since 1970).
+    pub oldest: i64,
+    /// The largest timestamp.
+    pub newest: i64,
+    /// When its first envelope came (nanoseconds since 1970).
+    pub came_first: i64,
+    /// When its last envelope came.
+    pub came_last: i64,
+    /// Envelopes.
+    pub count: u32,
+    /// Bytes of its entries when they are not compressed.
+    pub raw_bytes: u32,
+    /// Whether no timestamp is smaller than the one before it.
+    pub in_order: bool,
+    /// Whether it is compressed.
+    pub packed: bool,
+}
+
+impl Head {
+    /// A key not above those of its envelopes, and one not below.
+    pub(crate) fn bounds(&self) -> ((i64, u64), (i64, u64)) {
+        ((self.oldest, self.first), (self.newest, self.last))
+    }
+
+    fn add(&mut self, timestamp: i64, sequence: u64, arrival: i64, before: i64) {
+        if self.count == 0 {
+            (self.first, self.oldest, self.newest) = (sequence, timestamp, timestamp);
+            self.came_first = arrival;
+            self.in_order = true;
+        } else {
+            self.in_order &= timestamp >= before;
+            self.oldest = self.oldest.min(timestamp);
+            self.newest = self.newest.max(timestamp);
+        }
+        self.came_last = arrival;
+        self.last = sequence;
+        self.count = self.count.saturating_add(1);
+    }
+
+    const EMPTY: Head = Head {
+        first: 0,
+        last: 0,
+        oldest: 0,
+        newest: 0,
+        came_first: 0,
+        came_last: 0,
+        count: 0,
+        raw_bytes: 0,
+        in_order: true,
+        packed: false,
+    };
+}
+
+/// The block that is written to.
+#[derive(Debug)]
+pub(crate) struct Open {
+    pub(crate) head: Head,
+    pub(crate) bytes: Vec<u8>,
+    before: Before,
+    /// How many of its bytes a journal has.
+    pub(crate) saved: usize,
+}
+
+impl Open {
+    pub(crate) fn new() -> Self {
+        Self {
+            head: Head::EMPTY,
+            bytes: Vec::new(),
+            before: Before::default(),
+            saved: 0,
+        }
+    }
+
+    /// Appends an envelope. Its room grows towards `full` bytes.
+    pub(crate) fn append(
+        &mut self,
+        source: &str,
+        (timestamp, sequence, arrival): (i64, u64, i64),
+        envelope: &[u8],
+        full: usize,
+    ) {
+        let most = self.bytes.len() + envelope.len() + ENTRY_HEAD;
+        if most > self.bytes.capacity() {
+            let room = most.max((self.bytes.capacity() * 2).min(full));
+            self.bytes.reserve_exact(room - self.bytes.len());
+        }
+        self.head
+            .add(timestamp, sequence, arrival, self.before.timestamp);
+        self.before
+            .append(&mut self.bytes, source, (timestamp, sequence), envelope);
+        // An envelope of 4 GiB is refused at the door.
+        self.head.raw_bytes = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
+    }
+
+    /// Bytes that it takes.
+    pub(crate) fn footprint(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    pub(crate) fn seal(self) -> Sealed {
+        Sealed {
+            head: self.head,
+            body: Bytes::from(self.bytes),
+            home: None,
+        }
+    }
+}
+
+/// Most bytes of an entry besides the envelope's.
+const ENTRY_HEAD: usize = 48;
+
+/// What keeps a file in which a block is: once nothing but the file's keeper holds it, no
+/// block of the file is in the store.
+#[derive(Debug, Default)]
+pub struct Home;
+
+/// A block that is not written to any more.
+#[derive(Clone, Debug)]
+pub(crate) struct Sealed {
+    pub(crate) head: Head,
+    pub(crate) body: Bytes,
+    /// The file that it is in.
+    pub(crate) home: Option<Arc<Home>>,
+}
+
+impl Sealed {
+    /// What a block takes besides its bytes: its place in a list, two allocations.
+    const OVERHEAD: usize = size_of::<Sealed>() + 64;
+
+    /// Bytes that it takes.
+    pub(crate) fn footprint(&self) -> usize {
+        self.body.len() + Self::OVERHEAD
+    }
+}
+
+/// The entries of a block, not compressed; none if it is damaged.
+pub(crate) fn unpacked(head: &Head, body: &Bytes, packer: &Packer) -> Bytes {
+    if !head.packed {
+        return body.clone();
+    }
+    let raw = usize::try_from(head.raw_bytes).unwrap_or(0);
+    packer
+        .unpack(body, raw)
+        .map_or_else(Bytes::new, Bytes::from)
+}
+
+/// The head of a block that begins with these entries, and how many bytes they are.
+pub(crate) fn head_of(bytes: &[u8], first: u64, (came_first, came_last): (i64, i64)) -> Head {
+    let mut head = Head::EMPTY;
+    let mut before = 0;
+    let mut entries = Entries::of(bytes, first);
+    for entry in entries.by_ref() {
+        head.add(entry.timestamp, entry.sequence, came_last, before);
+        before = entry.timestamp;
+    }
+    head.came_first = came_first;
+    head.raw_bytes = u32::try_from(entries.at()).unwrap_or(u32::MAX);
+    head
+}

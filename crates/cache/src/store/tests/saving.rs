@@ -1,0 +1,169 @@
+//! What is saved is there again.
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+/// A disk: sealed blocks, and the parts of open ones in the order in which they came.
+#[derive(Default)]
+struct Disk {
+    sealed: Vec<Block>,
+    journal: Vec<(Block, usize)>,
+}
+
+impl Disk {
+    fn save(&mut self, store: &Store, home: &Arc<Home>) {
+        for part in 0..Store::PARTS {
+            let unsaved = store.unsaved(part);
+            for one in &unsaved {
+                match one {
+                    Unsaved::Sealed(block) => self.sealed.push(block.clone()),
+                    Unsaved::Appended(block, offset) => self.journal.push((block.clone(), *offset)),
+                }
+            }
+            store.saved(part, &unsaved, home);
+            assert!(store.unsaved(part).is_empty());
+        }
+    }
+
+    fn restore(&self, limits: StoreLimits) -> Store {
+        let store = Store::new(limits);
+        for block in &self.sealed {
+            assert!(store.restore(block.clone(), Some(&Arc::default())));
+        }
+        let mut open = BTreeMap::new();
+        for (block, offset) in &self.journal {
+            let key = (
+                Arc::clone(&block.source_id),
+                block.types.bits(),
+                block.head.first,
+            );
+            let (came, bytes) = open.entry(key).or_insert_with(|| ((0, 0), Vec::new()));
+            *came = (block.head.came_first, block.head.came_last);
+            bytes.truncate(*offset);
+            assert_eq!(bytes.len(), *offset);
+            bytes.extend_from_slice(&block.body);
+        }
+        for ((source, types, first), (came, bytes)) in open {
+            let types = Types::from_bits(types);
+            store.restore_appended(&source, types, first, came, &bytes);
+        }
+        store.restored();
+        store
+    }
+}
+
+fn all(store: &Store, source: &str) -> Vec<Bytes> {
+    store.read(&Query::all(source)).envelopes
+}
+
+#[test]
+fn a_store_comes_back_as_it_was_saved() {
+    let store = Store::new(roomy());
+    put(&store, 3, "early", 3, "before it is tracked");
+    store.track();
+    let (mut disk, home) = (Disk::default(), Arc::default());
+    for at in 0..2000_i64 {
+        let source = ["one", "two", "three"][usize::try_from(at % 3).unwrap()];
+        put(&store, at, source, at / 7, &noise(at));
+        if at % 97 == 0 {
+            disk.save(&store, &home);
+        }
+    }
+    disk.save(&store, &home);
+    assert!(disk.sealed.len() > 6);
+    let again = disk.restore(roomy());
+    let mut before = store.meta();
+    let mut after = again.meta();
+    before.sort_by(|a, b| a.0.cmp(&b.0));
+    after.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(before, after);
+    for (source, _) in before {
+        assert_eq!(all(&store, &source), all(&again, &source));
+    }
+    // What comes now has its place after what was there.
+    put(&again, 0, "one", 1999 / 7, "the last");
+    assert_eq!(texts(&all(&again, "one")).last().unwrap(), "the last");
+}
+
+#[test]
+fn blocks_of_a_file_that_goes_are_saved_again() {
+    let store = Store::new(roomy());
+    store.track();
+    let (mut disk, first, second) = (Disk::default(), Arc::default(), Arc::default());
+    for at in 0..3000 {
+        put(&store, at, "app", at, &noise(at));
+        if at == 1500 {
+            disk.save(&store, &first);
+        }
+    }
+    disk.save(&store, &second);
+    let in_first = store.forget_saved(&first);
+    assert!(in_first > 3 && in_first < disk.sealed.len());
+    let unsaved: usize = (0..Store::PARTS)
+        .map(|part| store.unsaved(part).len())
+        .sum();
+    assert_eq!(unsaved, in_first);
+    let mut again = Disk::default();
+    again.save(&store, &second);
+    assert_eq!(again.sealed.len(), in_first);
+    assert_eq!(Arc::strong_count(&first), 1, "nothing is in it any more");
+}
+
+#[test]
+fn a_new_journal_has_all_that_is_open() {
+    let store = Store::new(roomy());
+    store.track();
+    let (mut disk, home) = (Disk::default(), Arc::default());
+    for at in 0..50 {
+        put(&store, at, "app", at, &noise(at));
+        disk.save(&store, &home);
+    }
+    store.forget_appended();
+    disk.journal.clear();
+    disk.save(&store, &home);
+    assert_eq!(all(&disk.restore(roomy()), "app"), all(&store, "app"));
+}
+
+#[test]
+fn a_journal_that_ends_in_the_middle_gives_what_is_whole() {
+    let store = Store::new(roomy());
+    store.track();
+    let mut disk = Disk::default();
+    for at in 0..5 {
+        put(&store, at, "app", at, &format!("line {at}"));
+    }
+    disk.save(&store, &Arc::default());
+    let (block, _) = &mut disk.journal[0];
+    block.body.truncate(block.body.len() - 1);
+    let again = disk.restore(roomy());
+    assert_eq!(again.meta_of("app").unwrap().count, 4);
+    assert_eq!(texts(&all(&again, "app"))[3], "line 3");
+}
+
+#[test]
+fn what_is_no_block_is_refused_or_empty() {
+    let store = Store::new(roomy());
+    store.track();
+    for at in 0..500 {
+        put(&store, at, "app", at, &noise(at));
+    }
+    let mut disk = Disk::default();
+    disk.save(&store, &Arc::default());
+    let good = disk.sealed.remove(0);
+    let again = Store::new(roomy());
+    let strange = |change: fn(&mut Block)| {
+        let mut block = good.clone();
+        change(&mut block);
+        again.restore(block, None)
+    };
+    assert!(!strange(|block| block.head.count = 0));
+    assert!(!strange(|block| block.head.raw_bytes = u32::MAX));
+    assert!(!strange(|block| block.head.oldest = i64::MAX));
+    assert!(!strange(|block| block.types = Types::ANY));
+    assert_eq!(again.stats(), StoreStats::default());
+    // Its bytes are only looked at when it is read.
+    assert!(strange(|block| block.body = Bytes::from_static(b"no block")));
+    assert!(again.restore(disk.sealed.remove(0), None));
+    assert!(!all(&again, "app").is_empty());
+}
