@@ -12,7 +12,8 @@
 //!                                               ├─► https             a POST each, several at once
 //!                                               ├─► syslog-udp        a datagram each
 //!                                               ├─► file              one write for many
-//!                                               └─► graphite          as syslog TCP
+//!                                               ├─► graphite          as syslog TCP
+//!                                               └─► kafka             a batch for each partition
 //! ```
 //!
 //! Between queue and batch there may be a spool on disk (`store`).
@@ -27,6 +28,7 @@ mod failure;
 mod file;
 mod handle;
 mod http;
+mod kafka;
 mod line;
 mod settings;
 mod store;

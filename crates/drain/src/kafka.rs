@@ -7,11 +7,13 @@
 //! |---|---|
 //! | ask a broker something | [`request`] |
 //! | read what it answers | [`answer`], [`error_code`] |
+//! | make a record of an envelope | [`draft`] |
 //! | put records into a batch | [`records`] |
 //! | choose a record's partition | [`partition`] |
 //! | authenticate without sending the password | [`scram`] |
 
 pub mod answer;
+pub mod draft;
 pub mod error_code;
 pub mod partition;
 pub mod records;

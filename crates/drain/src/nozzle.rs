@@ -6,12 +6,14 @@
 
 mod file;
 mod graphite;
+mod kafka;
 
 use logweir_proto::peek::Kind;
 use logweir_route::{Selector, SubscribeRequest, selector::What};
 
 pub use file::{FileSettings, Fsync};
 pub use graphite::GraphiteSettings;
+pub use kafka::{KafkaSettings, Mechanism, Sasl, Value};
 
 /// Every kind of envelope.
 pub const KINDS: [Kind; 5] = [
@@ -56,6 +58,8 @@ pub enum To {
     File(FileSettings),
     /// Carbon, or what takes its lines.
     Graphite(GraphiteSettings),
+    /// A topic of Kafka.
+    Kafka(KafkaSettings),
 }
 
 impl To {
@@ -64,13 +68,14 @@ impl To {
         match self {
             Self::File(_) => "file",
             Self::Graphite(_) => "graphite",
+            Self::Kafka(_) => "kafka",
         }
     }
 
     /// The kinds of envelopes that it can say.
     pub fn kinds(&self) -> &'static [Kind] {
         match self {
-            Self::File(_) => &KINDS,
+            Self::File(_) | Self::Kafka(_) => &KINDS,
             Self::Graphite(_) => &graphite::KINDS,
         }
     }
@@ -79,6 +84,7 @@ impl To {
         match self {
             Self::File(file) => format!("file://{}", file.path.display()),
             Self::Graphite(graphite) => format!("graphite://{}", graphite.address),
+            Self::Kafka(kafka) => kafka.to_string(),
         }
     }
 }

@@ -180,6 +180,16 @@ impl Batch {
         self.shared.slice(from..to)
     }
 
+    /// The message `after` the first that is not through.
+    pub(super) fn message(&self, after: usize) -> &[u8] {
+        let all: &[u8] = match self.shared.is_empty() {
+            true => &self.out,
+            false => &self.shared,
+        };
+        let message = self.done + after;
+        &all[self.end_of(message)..self.end_of(message + 1)]
+    }
+
     /// So many bytes of [`Batch::unsent`] left. A message that left in part goes again.
     pub(super) fn sent_bytes(&mut self, bytes: usize) -> Progress {
         let until = self.end_of(self.done) + bytes;
@@ -191,6 +201,12 @@ impl Batch {
     pub(super) fn is_taken(&self, after: usize) -> bool {
         let mark = self.marks.get(self.done + after);
         mark.is_some_and(|mark| mark.taken)
+    }
+
+    /// Whether it is taken or lost.
+    pub(super) fn is_settled(&self, after: usize) -> bool {
+        let mark = self.marks.get(self.done + after);
+        mark.is_some_and(|mark| mark.taken || mark.lost)
     }
 
     /// The message `after` the first that is not through is taken, and cannot be lost any

@@ -19,6 +19,7 @@ use super::{
     batch::{Batch, Form},
     dial::Receiver,
     file, http,
+    kafka::{self, Producer},
     store::Store,
     stream,
     tell::Tell,
@@ -54,6 +55,8 @@ pub(super) struct Courier {
     dubious: bool,
     /// The drain is unbound: it ends once so many envelopes of its queue are settled.
     goal: Option<u64>,
+    /// What a session with Kafka leaves to the next one.
+    pub(super) producer: Option<Box<Producer>>,
 }
 
 impl Courier {
@@ -79,6 +82,7 @@ impl Courier {
             ended: false,
             dubious: false,
             goal: None,
+            producer: None,
         }
     }
 
@@ -133,6 +137,7 @@ impl Courier {
                     let receiver = Receiver::Open(settings.address.clone());
                     Box::pin(stream::session(self, receiver))
                 }
+                To::Kafka(settings) => Box::pin(kafka::session(self, settings.clone())),
             },
         }
     }

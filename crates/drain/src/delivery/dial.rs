@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::{Delivery, Failure};
-use crate::drain::Drain;
+use crate::{binding::Pem, drain::Drain};
 
 /// Probes of a connection that is quiet begin after this many seconds, and come as often.
 const KEEPALIVE: u32 = 10;
@@ -25,6 +25,8 @@ pub(super) enum Receiver {
     Drain(Arc<Drain>),
     /// One that the operator names: TCP, and anywhere.
     Open(Target),
+    /// The same with TLS.
+    Tls(Target, Arc<Pem>),
 }
 
 /// How a receiver is connected to. Made for a connection, and gone with it.
@@ -68,29 +70,35 @@ impl Dial<'_> {
     }
 
     fn tls(&self) -> Result<Option<Tls>, Failure> {
-        let Receiver::Drain(drain) = self.to else {
-            return Ok(None);
+        let (host, pem, shared, alpn) = match self.to {
+            Receiver::Open(_) => return Ok(None),
+            Receiver::Drain(drain) => {
+                let url = &drain.url;
+                if !url.scheme().is_tls() {
+                    return Ok(None);
+                }
+                let shared = match url.params().internal_tls {
+                    true => &self.with.internal_tls,
+                    false => &self.with.tls,
+                };
+                let alpn = url.scheme().is_http().then_some(Alpn::Http1);
+                (url.host().to_string(), &*drain.pem, shared, alpn)
+            }
+            Receiver::Tls(target, pem) => {
+                let Target::HostPort(host, _) = target else {
+                    return Err(Failure::Tls(format!("{target} names no host")));
+                };
+                (host.clone(), &**pem, &self.with.tls, None)
+            }
         };
-        let url = &drain.url;
-        if !url.scheme().is_tls() {
-            return Ok(None);
-        }
-        let shared = match url.params().internal_tls {
-            true => &self.with.internal_tls,
-            false => &self.with.tls,
-        };
-        let pem = &drain.pem;
         let has_identity = !pem.cert.is_empty() && !pem.key.is_empty();
         let own = Personal {
             ca: pem.ca.reveal(),
             identity: has_identity.then(|| (pem.cert.reveal(), pem.key.reveal())),
-            alpn: url.scheme().is_http().then_some(Alpn::Http1),
+            alpn,
         };
         match shared.personal(&own) {
-            Ok(personal) => Ok(Some(Tls {
-                host: url.host().to_string(),
-                personal,
-            })),
+            Ok(personal) => Ok(Some(Tls { host, personal })),
             Err(error) => Err(Failure::Credentials(error.to_string())),
         }
     }
@@ -118,7 +126,7 @@ impl Dial<'_> {
     /// connections spread over them.
     pub(super) async fn addresses(&self) -> Result<Vec<SocketAddr>, Failure> {
         let target = match self.to {
-            Receiver::Open(target) => target.clone(),
+            Receiver::Open(target) | Receiver::Tls(target, _) => target.clone(),
             Receiver::Drain(drain) => {
                 let url = &drain.url;
                 Target::HostPort(url.host().to_string(), url.port())

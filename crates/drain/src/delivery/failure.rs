@@ -2,6 +2,8 @@
 
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
+use crate::kafka::{error_code::ErrorCode, scram::ScramError};
+
 /// Why something could not be delivered. None of the texts holds a secret: no credentials, no
 /// path, no query.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,6 +62,17 @@ pub enum Failure {
         /// What the system said.
         reason: String,
     },
+    /// A Kafka broker will not, or not now.
+    #[error("the broker answered {code} about {about}")]
+    Broker {
+        /// Its word.
+        code: ErrorCode,
+        /// What was asked for.
+        about: String,
+    },
+    /// A Kafka broker and we do not agree on who is who.
+    #[error("cannot log in: {0}")]
+    Login(ScramError),
     /// What came is no answer.
     #[error("the request failed: {0}")]
     Request(String),
@@ -76,6 +89,7 @@ impl Failure {
                 | Self::ConnectTimeout(_)
                 | Self::Credentials(_)
                 | Self::Tls(_)
+                | Self::Login(_)
         )
     }
 

@@ -30,9 +30,6 @@ const TAKE: usize = 64 << 10;
 /// that time, and a request that meets the end may be lost.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// Bytes that wake a batch that gathers before its time.
-const GATHERED: u64 = 32 << 10;
-
 /// A body that is too large for the receiver is halved, but not below this.
 const SMALLEST: usize = 2 << 10;
 
@@ -71,7 +68,8 @@ pub(super) async fn session(courier: &mut Courier, drain: Arc<Drain>) -> Result<
             return Ok(());
         }
         if batching {
-            gather(courier, session.full).await;
+            let interval = courier.with.settings.batch_interval;
+            courier.gather(session.full, interval).await;
         } else if courier.batch.is_empty() {
             courier.fill(TAKE).await;
         }
@@ -103,29 +101,6 @@ async fn connect(courier: &Courier, to: &Receiver) -> Result<Lane, Failure> {
         with: &courier.with,
     };
     Lane::open(dial.connect().await?).await
-}
-
-/// Takes from the queue until a body is full or its time is over.
-async fn gather(courier: &mut Courier, full: usize) {
-    let interval = courier.with.settings.batch_interval;
-    loop {
-        let now = Instant::now();
-        let end = courier.batch.since().map(|since| since + interval);
-        if courier.batch.len() >= full || end.is_some_and(|end| now >= end) {
-            return;
-        }
-        courier.fill(full).await;
-        let Some(end) = courier.batch.since().map(|since| since + interval) else {
-            return;
-        };
-        if courier.batch.len() >= full || courier.is_ending() {
-            return;
-        }
-        tokio::select! {
-            () = courier.until_filled(GATHERED) => {}
-            () = sleep_until(end) => courier.fill(full).await,
-        }
-    }
 }
 
 impl Session {

@@ -88,7 +88,7 @@ async fn wait(
 fn max_age(settings: &Settings, to: &Receiver) -> Duration {
     let age = match to {
         Receiver::Drain(drain) if drain.scope == Scope::Aggregate => settings.max_age_aggregate,
-        Receiver::Drain(_) | Receiver::Open(_) => settings.max_age,
+        Receiver::Drain(_) | Receiver::Open(_) | Receiver::Tls(..) => settings.max_age,
     };
     age.mul_f64(0.8 + 0.4 * fastrand::f64())
 }

@@ -65,14 +65,17 @@ const CODES: &[(i16, &str, Remedy)] = &[
 ];
 
 impl ErrorCode {
+    /// The partition has no leader now.
+    pub const NO_LEADER: Self = Self(5);
+
     /// There is nothing wrong.
     pub fn is_none(self) -> bool {
         self.0 == 0
     }
 
-    /// The topic, or its leader, is not there.
-    pub fn is_no_topic(self) -> bool {
-        self.0 == 3
+    /// It is larger than the broker takes.
+    pub fn is_too_large(self) -> bool {
+        matches!(self.0, 10 | 18)
     }
 
     /// We may not do this.

@@ -10,7 +10,14 @@ use logweir_wire::{
 };
 
 use super::Batch;
-use crate::{exit::Exit, filter::Filter, notice, nozzle::To, url::Scheme};
+use crate::{
+    exit::Exit,
+    filter::Filter,
+    kafka::draft,
+    notice,
+    nozzle::{To, Value},
+    url::Scheme,
+};
 
 /// One message.
 #[derive(Clone, Copy)]
@@ -48,6 +55,8 @@ pub(in crate::delivery) enum Shape {
     Json,
     /// Lines of Carbon's plaintext protocol.
     Graphite { prefix: String },
+    /// A record of Kafka, as far as it can be made alone.
+    Record(Value),
 }
 
 impl Shape {
@@ -60,6 +69,7 @@ impl Shape {
                     To::Graphite(to) => Self::Graphite {
                         prefix: to.prefix.clone(),
                     },
+                    To::Kafka(to) => Self::Record(to.value),
                 };
             }
         };
@@ -151,6 +161,12 @@ impl Batch {
             }
             Shape::Json => {
                 if json::line(&preferred(envelope), &mut self.out) {
+                    self.ends.push(self.out.len());
+                }
+                0
+            }
+            Shape::Record(value) => {
+                if draft::write(&preferred(envelope), *value, &mut self.out) {
                     self.ends.push(self.out.len());
                 }
                 0

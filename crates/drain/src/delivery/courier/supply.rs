@@ -1,12 +1,15 @@
 //! What a drain takes from: its queue, or the spool behind it.
 
-use std::{future::poll_fn, sync::atomic::Ordering::Relaxed};
+use std::{future::poll_fn, sync::atomic::Ordering::Relaxed, time::Duration};
 
 use logweir_route::{Chunk, Taken};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::Courier;
 use crate::delivery::store::Store;
+
+/// Bytes that wake a batch that gathers before its time.
+const GATHERED: u64 = 32 << 10;
 
 impl Courier {
     /// Puts the spool between queue and delivery, if the drain is to have one.
@@ -85,6 +88,28 @@ impl Courier {
             }
         }
         self.note_in_hand();
+    }
+
+    /// The same until the batch is full, or the first of it has waited so long for others.
+    pub(in crate::delivery) async fn gather(&mut self, full: usize, interval: Duration) {
+        loop {
+            let now = Instant::now();
+            let end = self.batch.since().map(|since| since + interval);
+            if self.batch.len() >= full || end.is_some_and(|end| now >= end) {
+                return;
+            }
+            self.fill(full).await;
+            let Some(end) = self.batch.since().map(|since| since + interval) else {
+                return;
+            };
+            if self.batch.len() >= full || self.is_ending() {
+                return;
+            }
+            tokio::select! {
+                () = self.until_filled(GATHERED) => {}
+                () = sleep_until(end) => self.fill(full).await,
+            }
+        }
     }
 
     fn add(&mut self, chunk: Chunk) {
