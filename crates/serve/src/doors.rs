@@ -73,7 +73,8 @@ pub(crate) fn targets(key: &str, names: &[String]) -> Result<Vec<Target>, StartE
 pub(crate) struct GrpcDoor<'a> {
     pub(crate) name: &'static str,
     pub(crate) address: SocketAddr,
-    pub(crate) tls: ServerTls,
+    /// Plain HTTP/2 without it.
+    pub(crate) tls: Option<ServerTls>,
     pub(crate) limits: &'a GrpcLimits,
 }
 
@@ -105,7 +106,7 @@ pub(crate) async fn grpc(
     report(registry, name, stats.clone());
     context.shutdown.tracker.spawn(listen::serve_counted(
         listener,
-        Some(tls),
+        tls,
         settings,
         stats,
         services,

@@ -85,7 +85,7 @@ pub async fn start(config: AgentConfig, context: &ServeContext) -> Result<Starte
     let at = doors::GrpcDoor {
         name: "grpc",
         address: config.listen,
-        tls: server,
+        tls: Some(server),
         limits: &config.limits,
     };
     doors::grpc(at, door, &registry, context, &mut started).await?;

@@ -83,7 +83,7 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
     let at = doors::GrpcDoor {
         name: "grpc",
         address: config.grpc,
-        tls: grpc,
+        tls: Some(grpc),
         limits,
     };
     doors::grpc(at, door, &registry, context, &mut started).await?;
@@ -93,7 +93,7 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
     let at = doors::GrpcDoor {
         name: "ingress",
         address: config.ingress,
-        tls: local,
+        tls: Some(local),
         limits,
     };
     doors::grpc(at, door, &registry, context, &mut started).await?;

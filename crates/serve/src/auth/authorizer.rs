@@ -17,8 +17,10 @@ use super::{
 };
 use crate::metrics::Registry;
 
+mod readable;
 mod v1;
 
+pub use readable::Readable;
 pub use v1::Refusal;
 
 /// Longest time that a decision takes, whatever UAA and CAPI do. The peers give

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Reads the address of a server: `http` or `https`, and a host.
-pub(super) fn base(key: &'static str, url: &str) -> Result<Uri, AuthError> {
+pub(crate) fn base(key: &'static str, url: &str) -> Result<Uri, AuthError> {
     let wrong = || AuthError::Setting {
         key,
         reason: format!("`{url}` is no address; write it as https://HOST:PORT"),
@@ -33,7 +33,7 @@ pub(super) fn base(key: &'static str, url: &str) -> Result<Uri, AuthError> {
 }
 
 /// The same server with another path. `None` if `path` cannot stand in a URL.
-pub(super) fn with_path(base: &Uri, path: &str) -> Option<Uri> {
+pub(crate) fn with_path(base: &Uri, path: &str) -> Option<Uri> {
     let mut parts = base.clone().into_parts();
     parts.path_and_query = Some(path.parse::<PathAndQuery>().ok()?);
     Uri::from_parts(parts).ok()
@@ -41,7 +41,7 @@ pub(super) fn with_path(base: &Uri, path: &str) -> Option<Uri> {
 
 /// Certificates for these servers: `ca` (empty: the system's authorities) and, where
 /// they ask for one, an identity. `None` if all of them are plain HTTP.
-pub(super) fn certificates(
+pub(crate) fn certificates(
     key: &'static str,
     servers: &[&Uri],
     ca: &Path,
@@ -71,36 +71,42 @@ pub(super) fn certificates(
         })
 }
 
-/// A client with the peers' patience: 10 s for a connection, 20 s for an answer.
-pub(super) fn client(certificates: Option<ClientTls>, server_name: Option<String>) -> HttpClient {
+/// A client with the peers' patience: 10 s for a connection, 20 s for an answer of at
+/// most so many bytes.
+pub(crate) fn client(
+    certificates: Option<ClientTls>,
+    server_name: Option<String>,
+    max_body: usize,
+) -> HttpClient {
     let settings = HttpClientSettings {
         connect_timeout: Duration::from_secs(10),
         total_timeout: Duration::from_secs(20),
-        max_body: 1 << 20,
+        max_body,
     };
     HttpClient::new(certificates, server_name, settings)
 }
 
 /// Durations of the last calls, in nanoseconds, under the peers' names (spec 7.8).
-pub(super) struct Latencies {
-    pub(super) uaa: Gauge,
-    pub(super) log_access: Gauge,
-    pub(super) service_instances: Gauge,
+pub(crate) struct Latencies {
+    pub(crate) uaa: Gauge,
+    pub(crate) log_access: Gauge,
+    pub(crate) service_instances: Gauge,
+    pub(crate) apps: Gauge,
+    pub(crate) list_service_instances: Gauge,
 }
 
 impl Latencies {
-    pub(super) fn register(registry: &Registry) -> Self {
+    pub(crate) fn register(registry: &Registry) -> Self {
         let gauge = |name, call| {
             let help = format!("Duration of the last call of {call}, in nanoseconds.");
             registry.gauge(name, &help, "nanoseconds", &[])
         };
-        // The peers' gateway shows these two as well; no route of theirs moves them.
-        gauge("LastCAPIV3AppsLatency", "CAPI /v3/apps");
-        gauge(
-            "LastCAPIV2ListServiceInstancesLatency",
-            "CAPI /v3/service_instances as a list",
-        );
         Self {
+            apps: gauge("LastCAPIV3AppsLatency", "CAPI /v3/apps"),
+            list_service_instances: gauge(
+                "LastCAPIV2ListServiceInstancesLatency",
+                "CAPI /v3/service_instances as a list",
+            ),
             uaa: gauge("LastUAALatency", "UAA /check_token"),
             log_access: gauge("LastCAPIV4LogAccessLatency", "CAPI /internal/v4/log_access"),
             service_instances: gauge(
@@ -112,7 +118,7 @@ impl Latencies {
 }
 
 /// Sends a request and measures it, whether it succeeds or not.
-pub(super) async fn send(
+pub(crate) async fn send(
     client: &HttpClient,
     request: Request<Body>,
     latency: &Gauge,

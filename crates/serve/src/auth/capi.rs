@@ -1,7 +1,11 @@
 //! Cloud Foundry's API.
 
-use http::{HeaderValue, Request, StatusCode, Uri, header};
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use logweir_net::{body, http_client::HttpClient, tls::ClientTls};
+use serde::Deserialize;
 
 use super::{
     AuthError, CapiConfig, Denial,
@@ -17,6 +21,38 @@ pub(super) struct Capi {
     external: Uri,
     log_access: Gauge,
     service_instances: Gauge,
+    apps: Gauge,
+    list_service_instances: Gauge,
+}
+
+/// Entries of one page of a list: as many as the API gives.
+const PER_PAGE: &str = "?per_page=5000";
+/// Largest answer, in bytes: such a page.
+const LARGEST: usize = 32 << 20;
+/// Most pages of a list.
+const PAGES: usize = 100;
+
+/// A page of a list.
+#[derive(Deserialize)]
+struct Listed {
+    #[serde(default)]
+    pagination: Pagination,
+    resources: Vec<Resource>,
+}
+
+#[derive(Default, Deserialize)]
+struct Pagination {
+    next: Option<Link>,
+}
+
+#[derive(Deserialize)]
+struct Link {
+    href: String,
+}
+
+#[derive(Deserialize)]
+struct Resource {
+    guid: String,
 }
 
 impl Capi {
@@ -34,12 +70,14 @@ impl Capi {
         )?;
         let name = (!config.server_name.is_empty()).then(|| config.server_name.clone());
         Ok(Self {
-            client: call::client(certificates.clone(), name),
+            client: call::client(certificates.clone(), name, LARGEST),
             certificates,
             internal,
             external,
             log_access: latencies.log_access.clone(),
             service_instances: latencies.service_instances.clone(),
+            apps: latencies.apps.clone(),
+            list_service_instances: latencies.list_service_instances.clone(),
         })
     }
 
@@ -81,6 +119,38 @@ impl Capi {
             .await
     }
 
+    /// The guids of all apps and service instances that the caller reads.
+    pub(super) async fn readable(
+        &self,
+        authorization: &HeaderValue,
+    ) -> Result<BTreeSet<String>, Denial> {
+        let mut guids = BTreeSet::new();
+        for (list, latency) in [
+            ("/v3/apps", &self.apps),
+            ("/v3/service_instances", &self.list_service_instances),
+        ] {
+            let mut path = format!("{list}{PER_PAGE}");
+            for _ in 0..PAGES {
+                let page = self.fetch(&self.external, &path, authorization, latency);
+                let page = page.await?;
+                let page: Listed = match page.status() {
+                    StatusCode::OK => serde_json::from_slice(page.body()).ok(),
+                    _ => None,
+                }
+                .ok_or(Denial::CapiFailed)?;
+                guids.extend(page.resources.into_iter().map(|one| one.guid));
+                let Some(next) = page.pagination.next else {
+                    break;
+                };
+                // Its host may be one that is not reached from here.
+                let next: Uri = next.href.parse().map_err(|_| Denial::CapiFailed)?;
+                let next = next.path_and_query().ok_or(Denial::CapiFailed)?;
+                path = next.as_str().to_owned();
+            }
+        }
+        Ok(guids)
+    }
+
     async fn ask(
         &self,
         base: &Uri,
@@ -88,13 +158,24 @@ impl Capi {
         authorization: &HeaderValue,
         latency: &Gauge,
     ) -> Result<StatusCode, Denial> {
+        let response = self.fetch(base, path, authorization, latency).await?;
+        Ok(response.status())
+    }
+
+    async fn fetch(
+        &self,
+        base: &Uri,
+        path: &str,
+        authorization: &HeaderValue,
+        latency: &Gauge,
+    ) -> Result<Response<Bytes>, Denial> {
         let mut request = Request::new(body::empty());
         let path = format!("{}{path}", base.path().trim_end_matches('/'));
         *request.uri_mut() = call::with_path(base, &path).ok_or(Denial::CapiFailed)?;
         request
             .headers_mut()
             .insert(header::AUTHORIZATION, authorization.clone());
-        let response = call::send(&self.client, request, latency)
+        call::send(&self.client, request, latency)
             .await
             .map_err(|error| {
                 tracing::warn!(
@@ -102,13 +183,12 @@ impl Capi {
                     "the cloud controller cannot be asked; readers are denied"
                 );
                 Denial::CapiFailed
-            })?;
-        Ok(response.status())
+            })
     }
 }
 
 /// Whether an id has the form of an app's guid: 8-4-4-4-12 hex digits of either case.
-pub(super) fn is_guid(id: &str) -> bool {
+pub(crate) fn is_guid(id: &str) -> bool {
     let mut groups = id.split('-');
     let digits = |group: &str| group.bytes().all(|byte| byte.is_ascii_hexdigit());
     [8, 4, 4, 4, 12].into_iter().all(|length| {

@@ -10,5 +10,5 @@ pub(crate) mod stub;
 mod tokens;
 mod uaa;
 
-pub use authorizer::{AuthError, Authorizer, Denial, Refusal};
+pub use authorizer::{AuthError, Authorizer, Denial, Readable, Refusal};
 pub use config::{AuthConfig, CapiConfig, LocalToken, UaaConfig};

@@ -68,6 +68,11 @@ impl Known {
         &self.name
     }
 
+    /// The sources that it names, `*` for all.
+    pub(super) fn sources(&self) -> &[String] {
+        &self.read
+    }
+
     /// Whether it reads these sources; none means all there are.
     pub(super) fn reads(&self, sources: &[&str]) -> bool {
         if self.read.iter().any(|source| source == "*") {

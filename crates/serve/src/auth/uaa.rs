@@ -44,7 +44,7 @@ impl Uaa {
             .map_err(|_| setting("uaa.client_id", "fits in no header"))?;
         credentials.set_sensitive(true);
         Ok(Self {
-            client: call::client(certificates.clone(), None),
+            client: call::client(certificates.clone(), None, 1 << 20),
             certificates,
             // Only scheme and host of the address count; its path is replaced.
             check_token: call::with_path(&base, "/check_token")

@@ -79,7 +79,7 @@ pub async fn start(
     let at = doors::GrpcDoor {
         name: "grpc",
         address: config.listen,
-        tls: server,
+        tls: Some(server),
         limits: &config.limits,
     };
     let door = Door::new(Some(ingress), None);

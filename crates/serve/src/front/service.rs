@@ -26,7 +26,9 @@ use super::{
     request_id::{REQUEST_ID, request_id},
     status::StatusPages,
 };
-use crate::{drains::DrainsApi, gateway::Gateway, traffic_controller::TrafficController};
+use crate::{
+    drains::DrainsApi, gateway::Gateway, log_cache::Api, traffic_controller::TrafficController,
+};
 
 /// A client that stalls in the middle of a request's header is let go.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -41,6 +43,7 @@ struct Pages {
     gateway: Option<Gateway>,
     traffic_controller: Option<TrafficController>,
     drains: Option<DrainsApi>,
+    log_cache: Option<Api>,
     status: Option<StatusPages>,
     access_log: AccessLog,
 }
@@ -56,6 +59,7 @@ impl Front {
             gateway,
             traffic_controller: None,
             drains: None,
+            log_cache: None,
             status,
             access_log,
         }))
@@ -72,6 +76,13 @@ impl Front {
     pub fn with_drains(self, drains: DrainsApi) -> Self {
         let mut pages = Arc::unwrap_or_clone(self.0);
         pages.drains = Some(drains);
+        Self(Arc::new(pages))
+    }
+
+    /// The same door with the pages of a log cache.
+    pub fn with_log_cache(self, api: Api) -> Self {
+        let mut pages = Arc::unwrap_or_clone(self.0);
+        pages.log_cache = Some(api);
         Self(Arc::new(pages))
     }
 
@@ -110,12 +121,17 @@ impl Front {
 
     async fn route(&self, request: Request<Body>) -> Response<Body> {
         let path = request.uri().path();
-        if !path.starts_with('/') || request.method() == Method::CONNECT {
-            return not_found();
-        }
         let cleaned = clean(path);
-        if cleaned != path {
-            return moved(&cleaned, request.uri());
+        let strange = !path.starts_with('/') || request.method() == Method::CONNECT;
+        if strange || cleaned != path {
+            // No request stays out of the security log for how its path is written.
+            if let Some(traffic_controller) = &self.0.traffic_controller {
+                traffic_controller.note(&request);
+            }
+            return match strange {
+                true => not_found(),
+                false => moved(&cleaned, request.uri()),
+            };
         }
         if let (Some(gateway), "/v2/read") = (&self.0.gateway, path) {
             return gateway.read(&request.into_parts().0).await;
@@ -124,6 +140,11 @@ impl Front {
             && DrainsApi::is(path)
         {
             return drains.answer(request).await;
+        }
+        if let Some(log_cache) = &self.0.log_cache
+            && log_cache.takes(path)
+        {
+            return log_cache.answer(request).await;
         }
         let request = match &self.0.traffic_controller {
             Some(traffic_controller) => match traffic_controller.answer(request).await {

@@ -30,7 +30,10 @@ pub use reader::ReaderStream;
 pub(crate) use reader::unix_nanos;
 pub use v1_readers::V1Readers;
 
-use crate::recents::Recents;
+use crate::{
+    log_cache::{self, Cache},
+    recents::Recents,
+};
 
 /// What one gRPC door answers. A service that is absent is unknown to the door.
 #[derive(Clone)]
@@ -40,6 +43,7 @@ struct Services {
     ingress: Option<Ingress>,
     egress: Option<Arc<Readers>>,
     doppler: Option<Doppler>,
+    cache: Option<Arc<Cache>>,
 }
 
 /// The Doppler service of V1.
@@ -67,7 +71,19 @@ impl Door {
             ingress,
             egress,
             doppler,
+            cache: None,
         }))
+    }
+
+    /// The same door with the services of a log cache. To be called before it is open.
+    pub(crate) fn with_cache(self, cache: Arc<Cache>) -> Self {
+        match Arc::try_unwrap(self.0) {
+            Ok(services) => Self(Arc::new(Services {
+                cache: Some(cache),
+                ..services
+            })),
+            Err(shared) => Self(shared),
+        }
     }
 }
 
@@ -80,8 +96,17 @@ impl Services {
             (service::SEND, Some(ingress), _) => ingress.send(request).await,
             (service::BATCHED_RECEIVER, _, Some(egress)) => egress.batched(request).await,
             (service::RECEIVER, _, Some(egress)) => egress.single(request).await,
+            (path, ..) if path.starts_with("/log") => self.answer_cache(path, request).await,
             _ => self.answer_v1(&path, request).await,
         }
+    }
+
+    async fn answer_cache(&self, path: &str, request: Request<Incoming>) -> Response<Body> {
+        let answered = match &self.cache {
+            Some(cache) => log_cache::answer(cache, path, request).await,
+            None => None,
+        };
+        answered.unwrap_or_else(|| grpc::status_response(self.unknown(path)))
     }
 
     async fn answer_v1(&self, path: &str, request: Request<Incoming>) -> Response<Body> {
@@ -114,6 +139,9 @@ impl Services {
             "loggregator.v2.Egress" => self.egress.is_some(),
             "plumbing.DopplerIngestor" => self.ingress.as_ref().is_some_and(|own| own.v1.is_some()),
             "plumbing.Doppler" => self.doppler.is_some(),
+            "logcache.v1.Ingress" | "logcache.v1.Egress" | "logweir.cache.v1.Reader" => {
+                self.cache.is_some()
+            }
             _ => false,
         };
         Status::unimplemented(if known {

@@ -5,16 +5,22 @@
 
 mod api;
 pub mod cluster;
+mod config;
 mod expression;
 mod follow;
 mod local;
 mod question;
 mod remote;
 mod service;
+mod start;
 
+pub use api::{Api, Guard, Upstream};
+pub use config::{LogCacheConfig, LogCacheGatewayConfig, StoreConfig};
 pub use local::{Kept, Local};
 pub use remote::RemoteNode;
 pub(crate) use service::answer;
+pub(crate) use start::{collect, keep_fresh};
+pub use start::{start, start_gateway};
 
 use std::sync::Arc;
 
@@ -52,9 +58,9 @@ pub struct Meta {
 
 impl Cache {
     /// A cache of one node.
-    pub fn new(local: Local) -> Self {
+    pub fn new(local: Arc<Local>) -> Self {
         Self {
-            local: Arc::new(local),
+            local,
             cluster: None,
         }
     }

@@ -7,6 +7,7 @@
 
 mod datagrams;
 mod exposition;
+mod log_cache;
 mod pulse;
 mod recent;
 mod registry;
@@ -15,6 +16,7 @@ mod snapshot;
 
 pub use datagrams::DatagramFigures;
 pub use exposition::{CONTENT_TYPE, text};
+pub use log_cache::LogCacheFigures;
 pub use pulse::Pulse;
 pub use recent::RecentFigures;
 pub use registry::{Counter, Gauge, Registry};

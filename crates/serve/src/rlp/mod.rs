@@ -75,7 +75,7 @@ pub async fn start(config: RlpConfig, context: &ServeContext) -> Result<Started,
         door: GrpcDoor {
             name: "grpc",
             address: config.listen,
-            tls: server,
+            tls: Some(server),
             limits: &config.limits,
         },
         services: door,

@@ -60,7 +60,7 @@ pub async fn start(config: RouterConfig, context: &ServeContext) -> Result<Start
         door: GrpcDoor {
             name: "grpc",
             address: config.listen,
-            tls,
+            tls: Some(tls),
             limits: &config.limits,
         },
         services: door,

@@ -1,0 +1,152 @@
+//! Settings of a log cache and of its gateway.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use logweir_cache::StoreLimits;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::cluster::{ClusterConfig, SERVER_NAME};
+use crate::{
+    auth::AuthConfig,
+    gateway::{HttpsFiles, StreamConfig},
+    settings::{GrpcLimits, MetricsDoor, TlsFiles, duration},
+};
+
+/// The log cache: keeps everything recent, per source. `logweir run` takes its store and
+/// its cluster.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogCacheConfig {
+    /// gRPC address to listen on.
+    pub listen: SocketAddr,
+    /// Identity (role `log-cache`), as a server and towards the other nodes, and the
+    /// authorities that sign both.
+    pub tls: TlsFiles,
+    /// Neither the door nor the other nodes have TLS: only a peer's environment can ask
+    /// for that.
+    #[serde(skip)]
+    pub plaintext: bool,
+    /// TLS 1.2 cipher suites by their IANA names. Empty: both AES-GCM suites.
+    pub cipher_suites: Vec<String>,
+    /// What the door accepts; messages are taken up to 50 MiB, as the peers do.
+    pub limits: GrpcLimits,
+    /// What is kept.
+    pub store: StoreConfig,
+    /// The nodes that share the work.
+    pub cluster: ClusterConfig,
+    /// HTTPS metrics door; none when absent.
+    pub metrics: Option<MetricsDoor>,
+    /// Plain-HTTP status page (`/healthz`, `/readyz`, `/metrics`); none when absent.
+    pub status: Option<SocketAddr>,
+    /// Where it is kept over a restart: `data_dir` of the process. Empty: nowhere.
+    #[serde(skip)]
+    pub data_dir: PathBuf,
+}
+
+impl Default for LogCacheConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            tls: TlsFiles::default(),
+            plaintext: false,
+            cipher_suites: Vec::new(),
+            limits: GrpcLimits {
+                message_bytes: super::MESSAGE_BYTES,
+                ..GrpcLimits::default()
+            },
+            store: StoreConfig::default(),
+            cluster: ClusterConfig::default(),
+            metrics: None,
+            status: None,
+            data_dir: PathBuf::new(),
+        }
+    }
+}
+
+/// What a log cache keeps.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreConfig {
+    /// Most bytes of all sources together, as they are kept. Past it, the source that
+    /// holds most loses its own oldest.
+    pub bytes: usize,
+    /// Most envelopes of one source; `0`: as many as there is room for.
+    pub per_source: u64,
+    /// What came longer ago than this goes; `0s`: when there is no room any more.
+    #[serde(with = "duration")]
+    #[schemars(with = "duration::Text")]
+    pub max_age: Duration,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self {
+            bytes: 256 << 20,
+            per_source: 0,
+            max_age: Duration::ZERO,
+        }
+    }
+}
+
+impl StoreConfig {
+    /// The same as bounds of a store.
+    pub fn limits(&self) -> StoreLimits {
+        StoreLimits {
+            bytes: self.bytes,
+            max_age: (!self.max_age.is_zero()).then_some(self.max_age),
+            max_age_of: Vec::new(),
+            per_source_envelopes: (self.per_source > 0).then_some(self.per_source),
+            compress: true,
+        }
+    }
+}
+
+/// The log cache gateway: `/api/v1/…` for readers without gRPC.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogCacheGatewayConfig {
+    /// HTTP address to listen on.
+    pub listen: SocketAddr,
+    /// Certificate and key of the door; plain HTTP when absent.
+    pub https: Option<HttpsFiles>,
+    /// A log cache node, `host:port`.
+    pub log_cache: String,
+    /// Identity towards the node.
+    pub log_cache_tls: TlsFiles,
+    /// The node has no TLS: only a peer's environment can say so.
+    #[serde(skip)]
+    pub plaintext: bool,
+    /// Name that the node's certificate must carry.
+    pub log_cache_name: String,
+    /// Who may read: the section `[auth]` of the configuration.
+    #[serde(skip)]
+    pub auth: AuthConfig,
+    /// Streams of sources that are followed.
+    pub stream: StreamConfig,
+    /// HTTPS metrics door; none when absent.
+    pub metrics: Option<MetricsDoor>,
+    /// Plain-HTTP status page (`/healthz`, `/readyz`, `/metrics`); none when absent.
+    pub status: Option<SocketAddr>,
+}
+
+impl Default for LogCacheGatewayConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)),
+            https: None,
+            log_cache: "127.0.0.1:8080".into(),
+            log_cache_tls: TlsFiles::default(),
+            plaintext: false,
+            log_cache_name: SERVER_NAME.into(),
+            auth: AuthConfig::default(),
+            stream: StreamConfig::default(),
+            metrics: None,
+            status: None,
+        }
+    }
+}
