@@ -49,7 +49,7 @@ pub use settings::Settings;
 pub use store::SpoolSettings;
 pub use tell::Reporter;
 
-use crate::{block_list::BlockList, exit::Exit};
+use crate::{block_list::BlockList, exit::Exit, names::Names};
 use courier::Courier;
 use handle::Shared;
 
@@ -67,11 +67,22 @@ pub struct Delivery {
     pub settings: Settings,
     /// Where drains that ask for it (`logweir-spool=true`) keep what is not delivered.
     pub spool: Option<SpoolSettings>,
+    /// Names of apps, for envelopes that lack them.
+    pub names: Option<Naming>,
     /// Where the apps are told about their drains.
     pub reporter: Reporter,
     /// Carries the tasks. Once the exchange has ended, each writes out its queue and ends;
     /// what is left when `abort` is cancelled counts as lost by the shutdown.
     pub shutdown: Shutdown,
+}
+
+/// Whose envelopes get names that they lack.
+#[derive(Clone)]
+pub struct Naming {
+    /// What is known.
+    pub names: Arc<Names>,
+    /// Those of drains too, and not only those of nozzles.
+    pub drains: bool,
 }
 
 /// Starts the delivery of one drain or nozzle. Its queue is to be subscribed to what

@@ -12,6 +12,7 @@
 //! | keep on disk what is not delivered | [`spool`] |
 //! | tell an app about its drain | [`notice`] |
 //! | speak with Kafka's brokers | [`kafka`] |
+//! | know the names of apps | [`names`] |
 //! | lead envelopes to files and databases of the operator | [`nozzle`] |
 
 pub mod binding;
@@ -23,6 +24,7 @@ mod exit;
 pub mod filter;
 pub mod headers;
 pub mod kafka;
+pub mod names;
 pub mod notice;
 pub mod nozzle;
 pub mod plan;

@@ -11,7 +11,7 @@ use std::{
 };
 
 use logweir_net::backoff::Backoff;
-use logweir_route::{Cause, Subscription};
+use logweir_route::{Cause, Chunk, Subscription};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
@@ -49,6 +49,8 @@ pub(super) struct Courier {
     /// When the last connection was opened.
     connected: Option<Instant>,
     store: Option<Arc<Store>>,
+    /// What was taken and waits for its names.
+    unnamed: Option<Chunk>,
     /// The queue has ended, and nothing is in it.
     ended: bool,
     /// The last connection ended as soon as it was opened.
@@ -66,7 +68,7 @@ impl Courier {
         shared: Arc<Shared>,
         with: Arc<Delivery>,
     ) -> Self {
-        let form = Form::of(&exit);
+        let form = Form::of(&exit, with.names.as_ref());
         let settings = &with.settings;
         Self {
             backoff: Backoff::new(settings.backoff_min, settings.backoff_max),
@@ -79,6 +81,7 @@ impl Courier {
             tell: Tell::default(),
             connected: None,
             store: None,
+            unnamed: None,
             ended: false,
             dubious: false,
             goal: None,
@@ -288,6 +291,7 @@ impl Courier {
             store.close(self.batch.take_finished(), unbound);
             self.shared.in_hand.store(0, Relaxed);
         } else {
+            self.add_unnamed();
             let left = self.batch.left();
             let lost = self.batch.lose(0, left);
             self.count_lost(&lost, cause);

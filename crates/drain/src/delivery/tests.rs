@@ -22,6 +22,7 @@ fn courier() -> Courier {
         resolver: Resolver::new(),
         settings: Settings::default(),
         spool: None,
+        names: None,
         reporter: Reporter::nobody(),
         shutdown: Shutdown::new(),
     });

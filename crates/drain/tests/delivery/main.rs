@@ -4,6 +4,7 @@
 mod endings;
 mod https;
 mod https_batch;
+mod nozzle;
 mod receiver;
 mod rig;
 mod spool;

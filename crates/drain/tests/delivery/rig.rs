@@ -124,6 +124,7 @@ impl Rig {
             resolver: Resolver::new(),
             settings,
             spool,
+            names: None,
             reporter: Reporter::new(move |envelope| {
                 let mut frame = BytesMut::new();
                 push_frame(&mut frame, &envelope);

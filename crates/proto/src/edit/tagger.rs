@@ -38,6 +38,16 @@ impl DefaultTags {
         }
     }
 
+    /// Whether an envelope has all of them, with whatever values, under either map.
+    pub fn are_in(&self, envelope: &[u8]) -> bool {
+        let mut scan = scan(envelope, self);
+        if scan.has_deprecated_tags {
+            let names = tags::deprecated_tags(envelope);
+            names.keys().for_each(|name| scan.note(self, name.as_bytes()));
+        }
+        scan.present.len() == self.entries.len()
+    }
+
     /// The index of the tag of that name.
     #[inline]
     fn position(&self, name: &[u8]) -> Option<usize> {

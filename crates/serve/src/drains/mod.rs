@@ -241,6 +241,7 @@ fn delivery(
         resolver: Resolver::new(),
         settings: config.settings(),
         spool: config.spool(),
+        names: None,
         reporter,
         shutdown: context.shutdown.clone(),
     })

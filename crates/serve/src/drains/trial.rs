@@ -64,6 +64,7 @@ pub(super) async fn run(drain: &Arc<Drain>, with: &Delivery) -> Result<Duration,
             ..with.settings.clone()
         },
         spool: None,
+        names: with.names.clone(),
         reporter: Reporter::nobody(),
         shutdown: with.shutdown.clone(),
     });

@@ -1,6 +1,6 @@
 //! How envelopes become messages.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::BytesMut;
 use logweir_proto::{edit, peek::peek};
@@ -11,9 +11,11 @@ use logweir_wire::{
 
 use super::Batch;
 use crate::{
+    delivery::Naming,
     exit::Exit,
     filter::Filter,
     kafka::draft,
+    names::Names,
     notice,
     nozzle::{To, Value},
     url::Scheme,
@@ -89,6 +91,8 @@ impl Shape {
 pub(in crate::delivery) struct Form {
     pub(in crate::delivery) shape: Shape,
     pub(in crate::delivery) filter: Filter,
+    /// Those that envelopes lack.
+    pub(in crate::delivery) names: Option<Arc<Names>>,
     /// The id of the drain: it is not told about itself.
     pub(in crate::delivery) drain: String,
 }
@@ -104,9 +108,17 @@ pub(super) enum Want {
 }
 
 impl Form {
-    pub(in crate::delivery) fn of(exit: &Exit) -> Self {
+    pub(in crate::delivery) fn of(exit: &Exit, naming: Option<&Naming>) -> Self {
+        let shape = Shape::of(exit);
+        let names = naming.filter(|naming| match shape {
+            Shape::Syslog { .. } => naming.drains,
+            // There is no room for them.
+            Shape::Graphite { .. } => false,
+            Shape::Json | Shape::Record(_) => true,
+        });
         Self {
-            shape: Shape::of(exit),
+            names: names.map(|naming| naming.names.clone()),
+            shape,
             filter: exit.filter(),
             drain: exit.id().to_owned(),
         }
@@ -128,6 +140,11 @@ impl Form {
 impl Batch {
     /// Makes the messages of an envelope. Returns how many of its fields were changed.
     pub(super) fn format(&mut self, envelope: &[u8], form: &Form) -> usize {
+        let named = match &form.names {
+            None => Cow::Borrowed(envelope),
+            Some(names) => names.fill(envelope),
+        };
+        let envelope = &*named;
         let before = self.marks.len();
         let mark = |end| Mark {
             end,

@@ -22,6 +22,7 @@ fn form(framing: Framing, exclude: &str) -> Form {
             DrainData::All,
             SourceTypes::parse("", exclude).expect("types"),
         ),
+        names: None,
         drain: "d1".to_owned(),
     }
 }

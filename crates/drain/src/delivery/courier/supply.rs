@@ -71,7 +71,7 @@ impl Courier {
             self.settle_store().await;
             if self.batch.len() < bytes && store.unread() > 0 {
                 for chunk in store.take(bytes - self.batch.len()).await {
-                    self.add(chunk);
+                    self.add_named(chunk).await;
                 }
             }
             return self.note_in_hand();
@@ -84,7 +84,7 @@ impl Courier {
                 self.tell.lost();
             }
             if let Some(chunk) = chunk {
-                self.add(chunk);
+                self.add_named(chunk).await;
             }
         }
         self.note_in_hand();
@@ -109,6 +109,24 @@ impl Courier {
                 () = self.until_filled(GATHERED) => {}
                 () = sleep_until(end) => self.fill(full).await,
             }
+        }
+    }
+
+    /// Waits, but not for long, for the names that the envelopes lack.
+    async fn add_named(&mut self, chunk: Chunk) {
+        if let Some(names) = &self.form.names {
+            let frames = self.unnamed.insert(chunk).frames.clone();
+            names.ready(&frames).await;
+            self.add_unnamed();
+        } else {
+            self.add(chunk);
+        }
+    }
+
+    /// What waits for names goes as it is.
+    pub(in crate::delivery) fn add_unnamed(&mut self) {
+        if let Some(chunk) = self.unnamed.take() {
+            self.add(chunk);
         }
     }
 
