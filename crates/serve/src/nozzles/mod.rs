@@ -5,6 +5,7 @@
 
 mod file;
 mod graphite;
+mod kafka;
 
 #[cfg(test)]
 mod tests;
@@ -16,9 +17,10 @@ use serde::{Deserialize, Serialize};
 
 pub use file::FileConfig;
 pub use graphite::GraphiteConfig;
+pub use kafka::KafkaConfig;
 
 /// An exit that only the configuration can name, as it may write to files of this machine. One
-/// of its tables says where to: `file` or `graphite`.
+/// of its tables says where to: `file`, `graphite` or `kafka`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct NozzleConfig {
@@ -45,6 +47,9 @@ pub struct NozzleConfig {
     /// Lines to Carbon.
     #[serde(default)]
     pub graphite: Option<GraphiteConfig>,
+    /// Records for Kafka.
+    #[serde(default)]
+    pub kafka: Option<KafkaConfig>,
 }
 
 /// Why a table of the configuration makes no nozzle.
@@ -57,7 +62,7 @@ pub enum NozzleConfigError {
     #[error("`{0}` is no kind of envelope; those are log, counter, gauge, timer and event")]
     Kind(String),
     /// None or several places.
-    #[error("a nozzle needs one of the tables `file` and `graphite`, and has {0} of them")]
+    #[error("a nozzle needs one of the tables `file`, `graphite` and `kafka`, and has {0} of them")]
     Tables(usize),
     /// A key of one of the tables.
     #[error("{table}.{key}: {reason}")]
@@ -79,7 +84,8 @@ impl NozzleConfig {
     pub fn nozzle(&self) -> Result<Nozzle, NozzleConfigError> {
         let file = self.file.as_ref().map(FileConfig::to);
         let graphite = self.graphite.as_ref().map(GraphiteConfig::to);
-        let mut all: Vec<_> = [file, graphite].into_iter().flatten().collect();
+        let kafka = self.kafka.as_ref().map(KafkaConfig::to);
+        let mut all: Vec<_> = [file, graphite, kafka].into_iter().flatten().collect();
         let to: To = match (all.pop(), all.len()) {
             (Some(only), 0) => only?,
             (None, _) => return Err(NozzleConfigError::Tables(0)),
@@ -95,6 +101,11 @@ impl NozzleConfig {
             shard: self.shard_id.clone(),
         };
         Ok(Nozzle::new(&self.name, takes, self.spool, to)?)
+    }
+
+    /// Whether it is more than what the configuration itself says.
+    pub(crate) fn has_files(&self) -> bool {
+        self.kafka.as_ref().is_some_and(KafkaConfig::has_files)
     }
 }
 

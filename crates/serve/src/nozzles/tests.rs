@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use logweir_drain::nozzle::Fsync;
+use logweir_drain::{kafka::records::Compression, nozzle::Fsync};
 use logweir_route::selector::What;
 
 use super::*;
@@ -108,4 +108,102 @@ fn what_is_wrong_is_named() {
         let error = nozzle(json).unwrap_err();
         assert!(error.contains(told), "{error}");
     }
+}
+
+#[test]
+fn a_topic_of_kafka_has_a_password_that_is_not_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("password");
+    std::fs::write(&file, "open sesame\n").unwrap();
+    let made = nozzle(serde_json::json!({"name": "k", "kafka": {
+        "brokers": ["k1:9092", "[::1]:9093"], "topic": "logs", "format": "protobuf",
+        "sasl": "scram-sha-512", "user": "weir", "password_file": file,
+    }}));
+    let made = made.unwrap();
+    assert_eq!(made.shown(), "kafka://k1:9092,[::1]:9093/logs");
+    assert_eq!(made.request().selectors.len(), 5);
+    let To::Kafka(kafka) = &made.to else {
+        panic!("no topic");
+    };
+    let sasl = kafka.sasl.as_ref().unwrap();
+    assert_eq!(sasl.password.reveal(), "open sesame");
+    assert!(!format!("{made:?}").contains("sesame"));
+    assert_eq!(kafka.compression, Compression::Lz4);
+    assert_eq!(kafka.tls, None);
+}
+
+#[test]
+fn what_is_wrong_with_kafka_is_named() {
+    let good = serde_json::json!({"brokers": ["k:9092"], "topic": "logs"});
+    for (key, value, told) in [
+        (
+            "brokers",
+            serde_json::json!([]),
+            "kafka.brokers: name at least one",
+        ),
+        (
+            "brokers",
+            serde_json::json!(["k"]),
+            "kafka.brokers: `k` is no address",
+        ),
+        (
+            "brokers",
+            serde_json::json!(["srv:k"]),
+            "kafka.brokers: `srv:k` is no host:port",
+        ),
+        (
+            "topic",
+            serde_json::json!("a b"),
+            "kafka.topic: `a b` is no name",
+        ),
+        (
+            "format",
+            serde_json::json!("xml"),
+            "kafka.format: `xml` is none of json, protobuf",
+        ),
+        (
+            "compression",
+            serde_json::json!("zstd"),
+            "kafka.compression: `zstd` is none of",
+        ),
+        (
+            "batch_bytes",
+            serde_json::json!(0),
+            "kafka.batch_bytes: 0 is not between",
+        ),
+        (
+            "sasl",
+            serde_json::json!("plain"),
+            "kafka.user: a user is needed",
+        ),
+        (
+            "user",
+            serde_json::json!("u"),
+            "kafka.sasl: user and password need a mechanism",
+        ),
+        (
+            "ca",
+            serde_json::json!("/ca.crt"),
+            "kafka.ca: it is of no use without `tls = true`",
+        ),
+        (
+            "password",
+            serde_json::json!("p"),
+            "unknown field `password`",
+        ),
+    ] {
+        let mut kafka = good.clone();
+        kafka[key] = value;
+        let error = nozzle(serde_json::json!({"name": "k", "kafka": kafka})).unwrap_err();
+        assert!(error.contains(told), "{error}");
+    }
+    let mut kafka = good;
+    kafka["sasl"] = "plain".into();
+    kafka["user"] = "u".into();
+    kafka["password_file"] = "/nowhere/password".into();
+    let error = nozzle(serde_json::json!({"name": "k", "kafka": kafka})).unwrap_err();
+    assert!(
+        error.contains("kafka.password_file: cannot read /nowhere/password"),
+        "{error}"
+    );
 }
