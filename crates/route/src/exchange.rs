@@ -361,12 +361,12 @@ impl Exchange {
 }
 
 impl Exchange {
-    /// Adds what one push dropped to the ledger. Frames refused by a queue whose
+    /// Adds what one push dropped to the ledger, and says whether a queue overflowed. Frames refused by a queue whose
     /// reader had just left are not in any live balance, so they are added to the
     /// one of the readers that left.
-    pub(crate) fn record_drops(&self, dropped: &Dropped) {
+    pub(crate) fn record_drops(&self, dropped: &Dropped) -> bool {
         if dropped.runs.is_empty() {
-            return;
+            return false;
         }
         let late: u64 = dropped
             .runs
@@ -378,6 +378,8 @@ impl Exchange {
             self.record_late(late);
         }
         self.record_losses(dropped);
+        let mut runs = dropped.runs.iter();
+        runs.any(|(cause, _)| *cause == Cause::QueueFull)
     }
 }
 

@@ -31,6 +31,7 @@ pub struct Publisher {
     v2: Scratch,
     v1: Scratch,
     conversion: Conversion,
+    overflowed: bool,
 }
 
 /// What is known of the batch at hand. Kept from batch to batch for its memory.
@@ -58,7 +59,15 @@ impl Publisher {
             v2: Scratch::default(),
             v1: Scratch::default(),
             conversion: Conversion::default(),
+            overflowed: false,
         }
+    }
+
+    /// Whether a reader's queue has overflowed under what was published since this was
+    /// last asked. Whoever publishes on and on should let the readers have their turn:
+    /// else all there is of the processor goes into what is dropped.
+    pub fn overflowed(&mut self) -> bool {
+        std::mem::take(&mut self.overflowed)
     }
 
     /// Routes every envelope of an `EnvelopeBatch`. What is malformed is counted
@@ -83,10 +92,10 @@ impl Publisher {
         };
         let unmatched = self.v2.unmatched();
         self.exchange.count_in(batch.len(), unmatched, admitted);
-        self.v2.deliver(&self.exchange, &index, &batch);
+        self.overflowed |= self.v2.deliver(&self.exchange, &index, &batch);
         self.v2.fill_taps(&index, &batch);
         if let Some(frames) = converted {
-            self.v1.deliver(&self.exchange, &index, &frames);
+            self.overflowed |= self.v1.deliver(&self.exchange, &index, &frames);
         }
         admitted
     }
@@ -111,9 +120,9 @@ impl Publisher {
         };
         let unmatched = self.v1.unmatched();
         self.exchange.count_in(batch.len(), unmatched, admitted);
-        self.v1.deliver(&self.exchange, &index, &batch);
+        self.overflowed |= self.v1.deliver(&self.exchange, &index, &batch);
         if let Some(frames) = converted {
-            self.v2.deliver(&self.exchange, &index, &frames);
+            self.overflowed |= self.v2.deliver(&self.exchange, &index, &frames);
             self.v2.fill_taps(&index, &frames);
         }
         admitted
@@ -142,7 +151,9 @@ impl Scratch {
         self.assigned.clear();
     }
 
-    fn deliver(&mut self, exchange: &Exchange, index: &Index, batch: &Bytes) {
+    /// Hands every reader its frames. True if a queue overflowed.
+    fn deliver(&mut self, exchange: &Exchange, index: &Index, batch: &Bytes) -> bool {
+        let mut overflowed = false;
         let Self {
             spans,
             whole,
@@ -152,7 +163,7 @@ impl Scratch {
         } = self;
         for slot in whole.iter() {
             if let Some(reader) = index.members.get(*slot) {
-                exchange.record_drops(&reader.queue.push_all(batch, spans));
+                overflowed |= exchange.record_drops(&reader.queue.push_all(batch, spans));
             }
         }
         // A thousand readers of one app each are found here by sorting a hundred
@@ -183,8 +194,9 @@ impl Scratch {
                 positions.extend(of_reader.iter().map(|(_, position)| *position));
                 reader.queue.push_some(batch, spans, positions)
             };
-            exchange.record_drops(&dropped);
+            overflowed |= exchange.record_drops(&dropped);
         }
+        overflowed
     }
 
     /// Gives the taps what they want. Their losses are in their own balance alone.

@@ -128,9 +128,10 @@ impl Feeder {
     }
 
     /// Queues a chunk that was checked and converted already; its ingress is
-    /// counted by [`Exchange::count_in`].
-    pub fn push(&self, chunk: Chunk) {
+    /// counted by [`Exchange::count_in`]. True if the queue overflowed: see
+    /// [`Publisher::overflowed`](crate::Publisher::overflowed).
+    pub fn push(&self, chunk: Chunk) -> bool {
         let dropped = self.queue.push_chunk(chunk);
-        self.exchange.record_drops(&dropped);
+        self.exchange.record_drops(&dropped)
     }
 }

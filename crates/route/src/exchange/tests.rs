@@ -171,6 +171,23 @@ fn members_of_a_shard_share_and_other_selectors_do_not() {
 }
 
 #[test]
+fn a_publisher_knows_when_a_queue_overflowed_under_it() {
+    let exchange = Exchange::new(limits(100));
+    let reader = exchange.subscribe(request(&[any(None, Kind::Log)]));
+    let mut publisher = exchange.publisher();
+    let full = batch(&vec![log("app", "line"); 100]);
+    publisher.publish(&full);
+    assert!(!publisher.overflowed());
+    publisher.publish(&full);
+    publisher.publish(&batch(&[log("app", "line")]));
+    assert!(publisher.overflowed());
+    assert!(!publisher.overflowed(), "said once");
+    drain(&reader);
+    publisher.publish(&full);
+    assert!(!publisher.overflowed());
+}
+
+#[test]
 fn a_slow_member_of_a_shard_gets_less() {
     let exchange = Exchange::new(limits(100_000));
     let request = SubscribeRequest {

@@ -102,6 +102,7 @@ pub struct Pipeline {
     onward: Onward,
     envelope: BytesMut,
     chunk: Building,
+    overflowed: bool,
 }
 
 #[derive(Default)]
@@ -120,6 +121,7 @@ impl Pipeline {
             onward,
             envelope: BytesMut::new(),
             chunk: Building::default(),
+            overflowed: false,
         }
     }
 
@@ -147,13 +149,16 @@ impl Pipeline {
         }
         let frames = frames.freeze();
         match &mut self.onward {
-            Onward::Routers(feeder) => feeder.push(Chunk {
-                frames,
-                envelopes,
-                deprecated_tags,
-            }),
+            Onward::Routers(feeder) => {
+                self.overflowed |= feeder.push(Chunk {
+                    frames,
+                    envelopes,
+                    deprecated_tags,
+                });
+            }
             Onward::Exchange(publisher) => {
                 publisher.publish(&frames);
+                self.overflowed |= publisher.overflowed();
             }
         }
     }
@@ -202,6 +207,10 @@ impl Sink for Pipeline {
         }
         self.exchange.count_in(bytes, 0, admitted);
         self.send_on();
+    }
+
+    fn overflowed(&mut self) -> bool {
+        std::mem::take(&mut self.overflowed)
     }
 }
 

@@ -136,11 +136,13 @@ impl Building {
         let envelopes = std::mem::take(&mut self.envelopes);
         self.last = frames.len();
         match onward {
-            Onward::Routers(feeder) | Onward::Agent(feeder) => feeder.push(Chunk {
-                frames,
-                envelopes,
-                deprecated_tags: false,
-            }),
+            Onward::Routers(feeder) | Onward::Agent(feeder) => {
+                feeder.push(Chunk {
+                    frames,
+                    envelopes,
+                    deprecated_tags: false,
+                });
+            }
             Onward::Exchange(publisher) => {
                 publisher.publish_v1(&frames);
             }

@@ -19,7 +19,7 @@ use logweir_route::{
     Exchange,
     queue::{CHUNK_BYTES, CHUNK_ENVELOPES},
 };
-use tokio::time::Instant;
+use tokio::{task::yield_now, time::Instant};
 use tokio_util::{
     sync::{CancellationToken, WaitForCancellationFutureOwned},
     task::{TaskTracker, task_tracker::TaskTrackerToken},
@@ -37,6 +37,12 @@ const DRAIN: Duration = Duration::from_secs(1);
 pub trait Sink: Send {
     /// Takes an `EnvelopeBatch` off the wire. Never waits.
     fn accept(&mut self, batch: Bytes);
+
+    /// Whether a queue behind it has overflowed since this was last asked. Then its
+    /// reader has its turn before more is read.
+    fn overflowed(&mut self) -> bool {
+        false
+    }
 }
 
 /// The Ingress service of a door.
@@ -81,6 +87,9 @@ impl Ingress {
                 Ok(None) => return grpc::ok_unary(Bytes::new()),
                 Err(status) => return grpc::status_response(status),
             }
+            if sink.overflowed() {
+                yield_now().await;
+            }
         }
     }
 
@@ -107,6 +116,9 @@ impl Ingress {
             }
             if envelopes > 0 {
                 sink.accept(batch.freeze());
+            }
+            if sink.overflowed() {
+                yield_now().await;
             }
             // The end may have come right behind the last envelope.
             match next {

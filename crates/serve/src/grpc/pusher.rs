@@ -11,6 +11,7 @@ use logweir_route::{
     Exchange,
     queue::{CHUNK_BYTES, CHUNK_ENVELOPES},
 };
+use tokio::task::yield_now;
 
 use super::Ingress;
 
@@ -45,6 +46,9 @@ impl Ingress {
             }
             if batch.envelopes > 0 {
                 publisher.publish_v1(&batch.frames.freeze());
+            }
+            if publisher.overflowed() {
+                yield_now().await;
             }
             match next {
                 Ok(Some(_)) => {}

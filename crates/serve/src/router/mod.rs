@@ -49,7 +49,12 @@ pub async fn start(config: RouterConfig, context: &ServeContext) -> Result<Start
     let readers = Readers::new(Arc::clone(&exchange), Upstream::Router, options.clone());
     let registry = Registry::new();
     let doppler = Doppler {
-        readers: V1Readers::new(Arc::clone(&exchange), Upstream::Router, options),
+        readers: V1Readers::new(
+            Arc::clone(&exchange),
+            Upstream::Router,
+            options,
+            config.place.place(),
+        ),
         recents: Recents::start(&exchange, &config.recent, &registry, context),
     };
     let ingress = publishing(&exchange, message_bytes, context);
@@ -134,6 +139,10 @@ pub(crate) fn end_with(
 impl Sink for Publisher {
     fn accept(&mut self, batch: bytes::Bytes) {
         self.publish(&batch);
+    }
+
+    fn overflowed(&mut self) -> bool {
+        Publisher::overflowed(self)
     }
 }
 

@@ -42,6 +42,10 @@ impl Sink for Intake {
         self.mapped.fetch_add(mapped, Relaxed);
         self.publisher.publish(&named);
     }
+
+    fn overflowed(&mut self) -> bool {
+        self.publisher.overflowed()
+    }
 }
 
 fn is_nameless(frame: &Frame<'_>) -> bool {

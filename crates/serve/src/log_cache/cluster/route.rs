@@ -73,7 +73,9 @@ impl Cluster {
                         ..Admitted::default()
                     };
                     self.exchange.count_in(bytes.len(), 0, admitted);
-                    pieces(&bytes).for_each(|chunk| peer.feeder.push(chunk));
+                    for chunk in pieces(&bytes) {
+                        peer.feeder.push(chunk);
+                    }
                 }
             }
         }
