@@ -7,6 +7,7 @@ use logweir_drain::{Exit, url::UrlDefaults};
 use super::{DrainConfig, Drains, Origin};
 use crate::{
     context::{ServeContext, StartError},
+    nozzles::NozzleConfig,
     settings::Live,
 };
 
@@ -44,8 +45,9 @@ pub(crate) fn follow(
                 changed = live.changed() => if changed.is_err() { return },
                 () = reload.notified() => {}
                 () = tokio::time::sleep(LOOK) => {
-                let drains = live.borrow();
-                if !drains.drains.iter().any(DrainConfig::has_files) {
+                let live = live.borrow();
+                let drains = live.drains.iter().any(DrainConfig::has_files);
+                if !drains && !live.nozzles.iter().any(NozzleConfig::has_files) {
                     continue;
                 }
             }
