@@ -111,6 +111,24 @@ impl HttpClient {
         }
     }
 
+    /// Asks, and leaves the body of the answer to be read as it comes: neither its size nor
+    /// its duration is bounded.
+    ///
+    /// # Errors
+    /// No connection, or no answer's header in time. Any HTTP status is an answer.
+    pub async fn open(&self, request: Request<Body>) -> Result<Response<Body>, HttpError> {
+        let url = without_query(request.uri());
+        let after = self.settings.total_timeout;
+        match tokio::time::timeout(after, self.client.request(request)).await {
+            Ok(Ok(answer)) => Ok(answer.map(|body| body.map_err(Into::into).boxed_unsync())),
+            Ok(Err(error)) => Err(HttpError::Send {
+                url,
+                reason: crate::dial::with_causes(&error),
+            }),
+            Err(_) => Err(HttpError::Timeout { url, after }),
+        }
+    }
+
     async fn ask(&self, request: Request<Body>, url: &str) -> Result<Response<Bytes>, HttpError> {
         let limit = self.settings.max_body;
         let response = self.client.request(request).await;

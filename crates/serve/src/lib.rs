@@ -22,6 +22,8 @@ pub mod log_cache_syslog;
 pub mod metrics;
 pub mod nozzles;
 pub mod otlp;
+pub mod otlp_export;
+mod outage;
 mod outlet;
 pub mod prom_scraper;
 pub mod recents;

@@ -37,12 +37,22 @@ pub enum Rule {
     LongSourceTypeCut,
     /// A log of an unknown type has the priority of OUT.
     UnknownLogTypeIsOut,
+    /// Structured data that nobody knows is kept.
+    UnknownDataBecomesTags,
+    /// One bad message is not the end of a connection.
+    NextMessageRead,
+    /// Where no message is, none is wrong.
+    NoMessageNoError,
+    /// No framing lets a message grow beyond the limit.
+    LimitHolds,
+    /// A message without a time has that of its arrival.
+    TimeOfArrival,
     /// Requests carry our name, not that of the peers' HTTP client.
     NamesItself,
 }
 
 impl Rule {
-    const ALL: [Rule; 15] = [
+    const ALL: [Rule; 20] = [
         Rule::IdleCounterKeepsItsTotal,
         Rule::InstancesCountApart,
         Rule::OncePerStream,
@@ -57,6 +67,11 @@ impl Rule {
         Rule::SyslogFieldsSanitised,
         Rule::LongSourceTypeCut,
         Rule::UnknownLogTypeIsOut,
+        Rule::UnknownDataBecomesTags,
+        Rule::NextMessageRead,
+        Rule::NoMessageNoError,
+        Rule::LimitHolds,
+        Rule::TimeOfArrival,
         Rule::NamesItself,
     ];
 
@@ -77,6 +92,11 @@ impl Rule {
             Rule::SyslogFieldsSanitised => "syslog-fields-sanitised",
             Rule::LongSourceTypeCut => "long-source-type-cut",
             Rule::UnknownLogTypeIsOut => "unknown-log-type-is-out",
+            Rule::UnknownDataBecomesTags => "unknown-data-becomes-tags",
+            Rule::NextMessageRead => "next-message-read",
+            Rule::NoMessageNoError => "no-message-no-error",
+            Rule::LimitHolds => "limit-holds",
+            Rule::TimeOfArrival => "time-of-arrival",
             Rule::NamesItself => "names-itself",
         }
     }

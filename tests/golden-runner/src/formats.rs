@@ -10,10 +10,12 @@ mod drain_filter;
 mod drain_url_params;
 mod gateway_selectors;
 mod gateway_sse;
+mod logcache_hash;
 mod rlp_tags;
 mod selectors;
 mod syslog_https;
 mod syslog_https_batch;
+mod syslog_in;
 mod syslog_rfc5424;
 mod udp_agent_v1;
 mod udp_forwarder;
@@ -63,6 +65,10 @@ pub const FORMATS: &[Format] = &[
         judge: gateway_sse::judge,
     },
     Format {
+        name: "logcache_hash",
+        judge: logcache_hash::judge,
+    },
+    Format {
         name: "rlp_tags",
         judge: rlp_tags::judge,
     },
@@ -77,6 +83,10 @@ pub const FORMATS: &[Format] = &[
     Format {
         name: "syslog_https_batch",
         judge: syslog_https_batch::judge,
+    },
+    Format {
+        name: "syslog_in",
+        judge: syslog_in::judge,
     },
     Format {
         name: "syslog_rfc5424",

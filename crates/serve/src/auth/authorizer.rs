@@ -238,7 +238,7 @@ impl Authorizer {
 
 /// The token of an `Authorization` header: what follows `bearer`, in any case, or
 /// the whole value.
-fn bearer(authorization: &HeaderValue) -> Option<&str> {
+pub(crate) fn bearer(authorization: &HeaderValue) -> Option<&str> {
     let value = authorization.to_str().ok()?.trim();
     let token = match value.split_at_checked("bearer".len()) {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => rest.trim(),

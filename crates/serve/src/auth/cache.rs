@@ -13,16 +13,16 @@ use tokio::time::Instant;
 /// What was granted: a SHA-256 over the token and the source, so that no token is
 /// kept, and so that each entry has the same size whatever a stranger sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Grant([u8; 32]);
+pub(crate) struct Grant([u8; 32]);
 
 impl Grant {
     /// The token reads everything.
-    pub(super) fn everything(token: &str) -> Self {
+    pub(crate) fn everything(token: &str) -> Self {
         Self::hash(b"everything", "", token)
     }
 
     /// The token reads one source.
-    pub(super) fn source(token: &str, source: &str) -> Self {
+    pub(crate) fn source(token: &str, source: &str) -> Self {
         Self::hash(b"source", source, token)
     }
 
@@ -42,14 +42,14 @@ impl Grant {
 /// Remembers grants. Refusals are never remembered: a right that was just given
 /// must work at once.
 #[derive(Debug)]
-pub(super) struct GrantCache {
+pub(crate) struct GrantCache {
     ttl: Duration,
     entries: Option<Mutex<LruCache<Grant, Instant>>>,
 }
 
 impl GrantCache {
     /// With no time or no room, nothing is remembered.
-    pub(super) fn new(ttl: Duration, entries: usize) -> Self {
+    pub(crate) fn new(ttl: Duration, entries: usize) -> Self {
         let entries = NonZeroUsize::new(entries).filter(|_| !ttl.is_zero());
         // Not `LruCache::new`, which takes the memory for all entries at once.
         let empty = |capacity| {
@@ -63,7 +63,7 @@ impl GrantCache {
         }
     }
 
-    pub(super) fn holds(&self, grant: Grant) -> bool {
+    pub(crate) fn holds(&self, grant: Grant) -> bool {
         let Some(entries) = &self.entries else {
             return false;
         };
@@ -78,7 +78,7 @@ impl GrantCache {
         }
     }
 
-    pub(super) fn remember(&self, grant: Grant) {
+    pub(crate) fn remember(&self, grant: Grant) {
         if let Some(entries) = &self.entries {
             let mut entries = entries.lock().unwrap_or_else(PoisonError::into_inner);
             entries.put(grant, Instant::now() + self.ttl);

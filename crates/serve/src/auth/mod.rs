@@ -1,12 +1,14 @@
 //! Who may read: UAA, CAPI and local tokens (spec 6.2).
 
-mod authorizer;
-mod cache;
-mod call;
-mod capi;
+pub(crate) mod authorizer;
+pub(crate) mod cache;
+pub(crate) mod call;
+pub(crate) mod capi;
 mod config;
+pub(crate) mod jwt;
 #[cfg(test)]
 pub(crate) mod stub;
+pub(crate) mod token_keys;
 mod tokens;
 mod uaa;
 

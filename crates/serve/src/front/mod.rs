@@ -2,6 +2,7 @@
 
 pub mod access_log;
 pub(crate) mod answer;
+pub(crate) mod cef;
 pub(crate) mod form;
 mod path;
 mod readiness;

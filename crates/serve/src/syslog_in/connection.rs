@@ -1,17 +1,13 @@
-//! One client of the TCP door.
+//! One client of a TCP door.
 
 use std::{net::SocketAddr, pin::pin, time::Duration};
 
 use logweir_net::transport::Transport;
-use logweir_wire::syslog::framing::Decoder;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::{Instant, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
-
-use super::{config::SyslogConfig, intake::Intake};
-use crate::datagram_door::Intake as _;
 
 /// Bytes that are read at a time.
 const READ: usize = 16 << 10;
@@ -28,35 +24,44 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// Far enough for a client that may be quiet.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// A client and what its bytes become.
-pub(super) struct Connection {
-    transport: Transport,
-    from: SocketAddr,
-    intake: Intake,
-    decoder: Decoder,
-    idle: Duration,
+/// What the bytes of one client become. Never waits.
+pub(crate) trait Stream: Send {
+    /// Takes what was read, and hands on the messages in it.
+    fn take(&mut self, bytes: &[u8]) -> Goes;
+
+    /// How long to wait for more before [`rest`](Stream::rest) is called, if it is to be.
+    fn patience(&self) -> Option<Duration>;
+
+    /// Nothing more came for that long.
+    fn rest(&mut self);
+
+    /// The client has left.
+    fn finish(&mut self);
 }
 
 /// Whether a connection goes on.
-#[derive(PartialEq, Eq)]
-enum Goes {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Goes {
     On,
     Over,
 }
 
-impl Connection {
-    pub(super) fn new(
-        transport: Transport,
-        from: SocketAddr,
-        intake: Intake,
-        config: &SyslogConfig,
-    ) -> Self {
+/// A client and what its bytes become.
+pub(crate) struct Connection<S> {
+    transport: Transport,
+    from: SocketAddr,
+    stream: S,
+    idle: Duration,
+}
+
+impl<S: Stream> Connection<S> {
+    /// A client that is silent for `idle` is let go; never if that is zero.
+    pub(crate) fn new(transport: Transport, from: SocketAddr, stream: S, idle: Duration) -> Self {
         Self {
             transport,
             from,
-            intake,
-            decoder: Decoder::new(config.message_bytes),
-            idle: match config.idle_timeout {
+            stream,
+            idle: match idle {
                 Duration::ZERO => FOREVER,
                 idle => idle,
             },
@@ -65,9 +70,9 @@ impl Connection {
 
     /// Reads until the client leaves, breaks its framing or is silent for too long. After a
     /// stop what has arrived is read.
-    pub(super) async fn read(mut self, stop: &CancellationToken) {
+    pub(crate) async fn read(mut self, stop: &CancellationToken) {
         self.read_out(stop).await;
-        self.finish();
+        self.stream.finish();
         // TLS says goodbye, to those who listen.
         let _ = timeout(GOODBYE, self.transport.shutdown()).await;
     }
@@ -77,16 +82,24 @@ impl Connection {
         // A token of its own: the shared one's lock would be taken at every wake-up.
         let stop = stop.child_token();
         let mut stopped = pin!(stop.cancelled());
+        let mut heard = Instant::now();
         loop {
+            let patience = self.stream.patience();
+            let until = heard + patience.unwrap_or(self.idle).min(self.idle);
             let read = tokio::select! {
                 biased;
                 () = &mut stopped => break,
-                read = timeout(self.idle, self.transport.read(&mut buffer)) => read,
+                read = timeout_at(until, self.transport.read(&mut buffer)) => read,
             };
             let Ok(read) = read else {
+                if patience.is_some() {
+                    self.stream.rest();
+                    continue;
+                }
                 tracing::debug!("{}: the client was silent for {:?}", self.from, self.idle);
                 return;
             };
+            heard = Instant::now();
             if self.took(read.map(|length| &buffer[..length])) == Goes::Over {
                 return;
             }
@@ -104,7 +117,6 @@ impl Connection {
         }
     }
 
-    /// Takes what was read, and hands on the messages in it.
     fn took(&mut self, read: std::io::Result<&[u8]>) -> Goes {
         let bytes = match read {
             Ok([]) => return Goes::Over,
@@ -114,30 +126,6 @@ impl Connection {
                 return Goes::Over;
             }
         };
-        self.decoder.push(bytes);
-        let mut goes = Goes::On;
-        while let Some(message) = self.decoder.next_message() {
-            match message {
-                Ok(message) => self.intake.take(message),
-                Err(error) => {
-                    self.intake.counts.broken(self.from, &error);
-                    if error.is_fatal() {
-                        goes = Goes::Over;
-                    }
-                }
-            }
-        }
-        self.intake.send_on();
-        goes
-    }
-
-    /// The stream is over: its last line may lack a newline.
-    fn finish(&mut self) {
-        match self.decoder.finish() {
-            Some(Ok(message)) => self.intake.take(message),
-            Some(Err(error)) => self.intake.counts.broken(self.from, &error),
-            None => {}
-        }
-        self.intake.send_on();
+        self.stream.take(bytes)
     }
 }

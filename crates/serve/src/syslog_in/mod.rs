@@ -1,11 +1,13 @@
 //! The syslog door: messages over TCP, TLS and UDP into envelopes.
 //!
-//! [`intake`] makes envelopes of messages, [`connection`] reads one client.
+//! [`intake`] makes envelopes of messages, [`stream`] messages of bytes, [`connection`] reads
+//! one client.
 
 mod config;
-mod connection;
+pub(crate) mod connection;
 mod counts;
 mod intake;
+mod stream;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -26,6 +28,7 @@ use crate::{
 use connection::Connection;
 use counts::Counts;
 use intake::Intake;
+use stream::Messages;
 
 /// A client gets this long for its TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -44,7 +47,10 @@ pub(crate) async fn open(
     started: &mut Started,
 ) -> Result<Vec<TaskTracker>, StartError> {
     let config = Arc::new(config.clone());
-    let tls = config.tls.as_ref().map(|tls| load(tls, context));
+    let tls = config
+        .tls
+        .as_ref()
+        .map(|tls| load("the syslog door", tls, context));
     let tls = tls.transpose()?;
     let counts = Counts::shown("syslog", registry);
     let producers = TaskTracker::new();
@@ -53,7 +59,8 @@ pub(crate) async fn open(
         let (open, stop) = (producers.clone(), context.shutdown.stop.clone());
         move |transport, peer: listen::Peer| {
             let intake = Intake::new(&config.source_id, Outlet::new(sinks()), counts.clone());
-            let connection = Connection::new(transport, peer.addr, intake, &config);
+            let messages = Messages::new(config.message_bytes, intake, peer.addr);
+            let connection = Connection::new(transport, peer.addr, messages, config.idle_timeout);
             let stop = stop.clone();
             open.track_future(async move { connection.read(&stop).await })
         }
@@ -85,7 +92,15 @@ pub(crate) async fn open(
     Ok(vec![producers, datagrams])
 }
 
-fn load(files: &SyslogTls, context: &ServeContext) -> Result<ServerTls, StartError> {
+/// TLS of a syslog door; clients need a certificate where the settings name authorities.
+///
+/// # Errors
+/// A certificate that cannot be loaded.
+pub(crate) fn load(
+    part: &'static str,
+    files: &SyslogTls,
+    context: &ServeContext,
+) -> Result<ServerTls, StartError> {
     let paths = TlsPaths {
         cert: files.cert.clone(),
         key: files.key.clone(),
@@ -97,7 +112,7 @@ fn load(files: &SyslogTls, context: &ServeContext) -> Result<ServerTls, StartErr
     };
     let tls = ServerTls::load(&paths, clients, &[], Alpn::None);
     let tls = tls.map_err(|source| StartError::Tls {
-        part: "the syslog door",
+        part,
         source: Box::new(source),
     })?;
     context.watch_tls(vec![tls.clone()], Vec::new());

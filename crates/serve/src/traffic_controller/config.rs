@@ -13,7 +13,7 @@ use super::{cookie::CookieConfig, upstream::ZoneConfig};
 use crate::{
     auth::AuthConfig,
     gateway::HttpsFiles,
-    settings::{QueueConfig, SelfMetricsConfig, TlsFiles, duration},
+    settings::{PlaceConfig, QueueConfig, SelfMetricsConfig, TlsFiles, duration},
 };
 
 /// The traffic controller: V1 envelopes over WebSockets and plain HTTP.
@@ -46,6 +46,8 @@ pub struct TrafficControllerConfig {
     /// Most bytes that wait for all sessions together; past it each queue is held to
     /// its share.
     pub queues_total_bytes: usize,
+    /// Where the traffic controller runs, for what it tells clients that were too slow.
+    pub place: PlaceConfig,
     /// Who may read: the section `[auth]` of the configuration.
     #[serde(skip)]
     pub auth: AuthConfig,
@@ -113,6 +115,7 @@ impl Default for TrafficControllerConfig {
             connections_per_router: 4,
             queue: QueueConfig::default(),
             queues_total_bytes: 512 << 20,
+            place: PlaceConfig::default(),
             auth: AuthConfig::default(),
             sessions: SessionConfig::default(),
             cookie: CookieConfig::default(),

@@ -14,7 +14,6 @@ use tonic::Status;
 
 use super::{
     SessionConfig, access,
-    cef::SecurityLog,
     cookie::{self, CookieConfig},
     endpoints,
     filter::{Filtered, Keep, Merged, Query},
@@ -28,7 +27,7 @@ use super::{
 };
 use crate::{
     auth::Authorizer,
-    front::access_log::shown,
+    front::{access_log::shown, cef::SecurityLog},
     metrics::{Counter, Gauge, Registry},
     self_metrics::Events,
 };
@@ -119,15 +118,21 @@ impl TrafficController {
         &self.0.options.source
     }
 
+    /// Notes in the security log a request that is answered before it comes to
+    /// [`TrafficController::answer`], which notes its own.
+    pub(crate) fn note<B>(&self, request: &Request<B>) {
+        if let Some(log) = &self.0.options.security_log {
+            log.note(request);
+        }
+    }
+
     /// Answers a request, or gives it back if its path is somebody else's.
     pub(crate) async fn answer(
         &self,
         request: Request<Body>,
     ) -> Result<Response<Body>, Request<Body>> {
+        self.note(&request);
         let (mut parts, body) = request.into_parts();
-        if let Some(log) = &self.0.options.security_log {
-            log.note(&parts);
-        }
         let route = match Route::of(parts.uri.path()) {
             Some(route) => route,
             None => {

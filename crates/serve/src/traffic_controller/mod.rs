@@ -5,7 +5,6 @@
 //! envelopes come from, a session writes them to one WebSocket.
 
 mod access;
-mod cef;
 mod config;
 mod cookie;
 mod endpoints;
@@ -21,7 +20,7 @@ mod source;
 mod start;
 mod upstream;
 
-pub use cef::SecurityLog;
+pub use crate::front::cef::SecurityLog;
 pub use config::{SessionConfig, TrafficControllerConfig};
 pub use cookie::{CookieConfig, SameSite};
 pub use handler::{Options, TrafficController};

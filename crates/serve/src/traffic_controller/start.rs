@@ -63,7 +63,7 @@ pub async fn start(
         hop: "traffic-controller",
     };
     let from = Upstream::Routers(Arc::clone(&routers));
-    let readers = V1Readers::new(Arc::clone(&exchange), from, options);
+    let readers = V1Readers::new(Arc::clone(&exchange), from, options, config.place.place());
     collect(&registry, &exchange);
     let to = &config.self_metrics;
     let events = self_metrics::start(to, &config.router_tls, &registry, IDENTITY, context)?;
@@ -123,7 +123,11 @@ pub(crate) async fn controller(
     let shown = config.security_log_address;
     let shown = SocketAddr::new(shown.unwrap_or(door.address.ip()), door.address.port());
     let security_log = match &config.security_log {
-        Some(path) => Some(SecurityLog::open(path, shown, registry, context).await?),
+        Some(path) => {
+            let key = "traffic_controller.security_log";
+            let product = "loggregator_trafficcontroller";
+            Some(SecurityLog::open(path, key, product, shown, registry, context).await?)
+        }
         None => None,
     };
     let info = config.info.then(|| Info {

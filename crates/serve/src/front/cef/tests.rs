@@ -7,13 +7,14 @@ fn noted(uri: &str, headers: &[(&str, &[u8])]) -> String {
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let (mut parts, ()) = request.body(()).unwrap().into_parts();
-    parts.extensions.insert(Peer {
+    let mut request = request.body(()).unwrap();
+    request.extensions_mut().insert(Peer {
         addr: ([192, 0, 2, 7], 4711).into(),
         names: Vec::new(),
     });
     let now = SystemTime::UNIX_EPOCH + Duration::from_millis(1_500_000_000_123);
-    line(&parts, now, ([10, 0, 0, 1], 8081).into())
+    let product = "loggregator_trafficcontroller";
+    line(&request, now, product, ([10, 0, 0, 1], 8081).into())
 }
 
 #[test]

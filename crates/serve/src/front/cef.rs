@@ -1,5 +1,5 @@
 //! The security log: one line in the Common Event Format for each request, before it
-//! is authorised (spec loggregator-v1 §4.10).
+//! is authorised (spec loggregator-v1 §4.10, log-cache §5.6).
 
 use std::{
     io,
@@ -12,7 +12,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use http::{HeaderValue, request::Parts};
+use http::{HeaderValue, Request};
 use logweir_net::listen::Peer;
 use tokio::{
     fs::{File, OpenOptions},
@@ -22,9 +22,10 @@ use tokio::{
 
 use crate::{
     context::{ServeContext, StartError},
-    front::access_log::shown,
     metrics::Registry,
 };
+
+use super::access_log::shown;
 
 /// Lines that wait for a slow disk; more are left out and counted, so that the disk
 /// cannot stop the door.
@@ -34,25 +35,28 @@ const WAITING_LINES: usize = 4096;
 #[derive(Clone)]
 pub struct SecurityLog {
     lines: mpsc::Sender<String>,
+    product: &'static str,
     door: SocketAddr,
     left_out: Arc<AtomicU64>,
 }
 
 impl SecurityLog {
     /// Opens the file at `path`, to which lines are appended; it is opened again on
-    /// SIGHUP, for those who rotate it. `door` is this end of the connections.
+    /// SIGHUP, for those who rotate it. `product` is what the lines say they are of, and
+    /// `door` is this end of the connections. `key` names the setting.
     ///
     /// # Errors
     /// The file cannot be opened.
     pub(crate) async fn open(
         path: &Path,
+        key: &str,
+        product: &'static str,
         door: SocketAddr,
         registry: &Registry,
         context: &ServeContext,
     ) -> Result<Self, StartError> {
         let file = append(path).await.map_err(|error| {
             let path = path.display();
-            let key = "traffic_controller.security_log";
             StartError::Setting(format!("{key}: cannot open {path}: {error}"))
         })?;
         let (sender, lines) = mpsc::channel(WAITING_LINES);
@@ -76,14 +80,15 @@ impl SecurityLog {
         });
         Ok(Self {
             lines: sender,
+            product,
             door,
             left_out,
         })
     }
 
     /// Notes a request. Never waits.
-    pub(crate) fn note(&self, request: &Parts) {
-        let line = line(request, SystemTime::now(), self.door);
+    pub(crate) fn note<B>(&self, request: &Request<B>) {
+        let line = line(request, SystemTime::now(), self.product, self.door);
         if self.lines.try_send(line).is_err() {
             self.left_out.fetch_add(1, Ordering::Relaxed);
         }
@@ -135,24 +140,24 @@ impl Writer {
 }
 
 /// The line of a request that came at `now` through `door`.
-fn line(request: &Parts, now: SystemTime, door: SocketAddr) -> String {
+fn line<B>(request: &Request<B>, now: SystemTime, product: &str, door: SocketAddr) -> String {
     let millis = now
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or(Duration::ZERO)
         .as_millis();
-    let method = request.method.as_str();
+    let method = request.method().as_str();
     // As it came, escapes and all; without the values of parameters that are secrets.
-    let target = shown(&request.uri);
+    let target = shown(request.uri());
     let event = escape(format!("{method} {target}").as_bytes(), b'|');
     let header = |name| {
-        let value = request.headers.get(name);
+        let value = request.headers().get(name);
         value.map(HeaderValue::as_bytes).unwrap_or_default()
     };
-    let peer = request.extensions.get::<Peer>().map(|peer| peer.addr);
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.addr);
     let (source, port) = origin(header("x-forwarded-for"), peer);
     let value = |bytes: &[u8]| escape(bytes, b'=');
     format!(
-        "CEF:0|cloud_foundry|loggregator_trafficcontroller|1.0|{event}|{event}|0|rt={millis} \
+        "CEF:0|cloud_foundry|{product}|1.0|{event}|{event}|0|rt={millis} \
          cs1Label=userAuthenticationMechanism cs1=oauth-access-token cs2Label=vcapRequestId \
          cs2={} request={} requestMethod={} src={} spt={} dst={} dpt={}\n",
         value(header("x-vcap-request-id")),
