@@ -8,7 +8,13 @@ use logweir_net::pki::{Authority, PkiError, write_pair};
 use crate::exit::Failure;
 
 /// Names that the peers verify, and one for producers and readers.
-const ROLES: [&str; 4] = ["doppler", "metron", "reverselogproxy", "client"];
+const ROLES: [&str; 5] = [
+    "doppler",
+    "metron",
+    "reverselogproxy",
+    "log-cache",
+    "client",
+];
 const DAY: u64 = 24 * 3600;
 
 /// Arguments of `logweir certs`.
@@ -21,7 +27,7 @@ Examples:
 
 Makes ca.crt and ca.key, and NAME.crt and NAME.key for each name. A certificate
 carries its name, localhost, 127.0.0.1 and every --san; clients verify the names
-doppler (routers), metron (agents) and reverselogproxy. A directory that has an
+doppler (routers), metron (agents), reverselogproxy and log-cache. A directory that has an
 authority already keeps it, and gets the new names; nothing is ever overwritten.
 Keep ca.key where no role runs.")]
 pub struct CertsArgs {
@@ -29,7 +35,7 @@ pub struct CertsArgs {
     #[arg(long, value_name = "DIR", default_value = "certs")]
     pub dir: PathBuf,
     /// A certificate to make; may be repeated [default: doppler, metron,
-    /// reverselogproxy, client]
+    /// reverselogproxy, log-cache, client]
     #[arg(long = "name", value_name = "ROLE", value_parser = role)]
     pub names: Vec<String>,
     /// A further DNS name or IP address for each of them; may be repeated

@@ -93,6 +93,21 @@ pub(crate) enum Command {
         logweir syslog-agent --config /etc/logweir.toml\n  \
         LOGWEIR_SYSLOG_AGENT_CACHE=https://cache.example:9000 logweir syslog-agent")]
     SyslogAgent(RoleArgs),
+    /// Run nozzles: from a reverse log proxy to files, Graphite and Kafka
+    #[command(after_help = "Examples:\n  \
+        logweir nozzle --config /etc/logweir.toml\n  \
+        LOGWEIR_NOZZLE_RLP=rlp.example:8082 logweir nozzle --config /etc/logweir.toml")]
+    Nozzle(RoleArgs),
+    /// Run a log cache node: everything recent, per source
+    #[command(after_help = "Examples:\n  \
+        logweir log-cache --config /etc/logweir.toml\n  \
+        LOGWEIR_LOG_CACHE_LISTEN=0.0.0.0:8080 logweir log-cache")]
+    LogCache(RoleArgs),
+    /// Run a log cache gateway: `/api/v1/…` for readers without gRPC
+    #[command(after_help = "Examples:\n  \
+        logweir log-cache-gateway --config /etc/logweir.toml\n  \
+        LOGWEIR_LOG_CACHE_GATEWAY_LOG_CACHE=10.0.0.5:8080 logweir log-cache-gateway")]
+    LogCacheGateway(OpenRoleArgs),
     /// The verbs for people.
     #[command(flatten)]
     Verb(Box<logweir_cli::Verb>),

@@ -22,10 +22,11 @@ use crate::{
 
 /// What the server pair is good for: the names that the peers' clients verify, and this
 /// machine.
-const SERVER_NAMES: [&str; 6] = [
+const SERVER_NAMES: [&str; 7] = [
     "doppler",
     "reverselogproxy",
     "metron",
+    "log-cache",
     "localhost",
     "127.0.0.1",
     "::1",
@@ -84,6 +85,9 @@ pub(crate) fn check(role: Role, settings: &Settings, loaded: &Loaded) -> Result<
         binding_cache,
         forwarder_agent,
         syslog_agent,
+        nozzle,
+        log_cache,
+        log_cache_gateway,
         ..
     } = settings;
     let mut checks: Vec<(&str, Result<(), TlsError>)> = Vec::new();
@@ -124,6 +128,24 @@ pub(crate) fn check(role: Role, settings: &Settings, loaded: &Loaded) -> Result<
                 checks.push(("gateway.metrics.tls", server(&door.tls, &[])));
             }
         }
+        Role::LogCache => {
+            let own = log_cache;
+            checks.push(("log_cache.tls", server(&own.tls, &own.cipher_suites)));
+            if let Some(door) = &own.metrics {
+                checks.push(("log_cache.metrics.tls", server(&door.tls, &[])));
+            }
+        }
+        Role::LogCacheGateway => {
+            let own = log_cache_gateway;
+            let key = "log_cache_gateway.log_cache_tls";
+            checks.push((key, client(&own.log_cache_tls)));
+            if let Some(files) = &own.https {
+                checks.push(("log_cache_gateway.https", https(&files.cert, &files.key)));
+            }
+            if let Some(door) = &own.metrics {
+                checks.push(("log_cache_gateway.metrics.tls", server(&door.tls, &[])));
+            }
+        }
         Role::TrafficController => {
             let own = traffic_controller;
             checks.push(("traffic_controller.router_tls", client(&own.router_tls)));
@@ -157,6 +179,12 @@ pub(crate) fn check(role: Role, settings: &Settings, loaded: &Loaded) -> Result<
             }
             if let Some(door) = &own.metrics {
                 checks.push(("syslog_agent.metrics.tls", server(&door.tls, &[])));
+            }
+        }
+        Role::Nozzle => {
+            checks.push(("nozzle.rlp_tls", client(&nozzle.rlp_tls)));
+            if let Some(door) = &nozzle.metrics {
+                checks.push(("nozzle.metrics.tls", server(&door.tls, &[])));
             }
         }
         Role::ForwarderAgent => {

@@ -62,6 +62,9 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::BindingCache(args) => start::role(Flags::role(Role::BindingCache, args)),
         Command::ForwarderAgent(args) => start::role(Flags::role(Role::ForwarderAgent, args)),
         Command::SyslogAgent(args) => start::role(Flags::role(Role::SyslogAgent, args)),
+        Command::Nozzle(args) => start::role(Flags::role(Role::Nozzle, args)),
+        Command::LogCache(args) => start::role(Flags::role(Role::LogCache, args)),
+        Command::LogCacheGateway(args) => start::role(Flags::open(Role::LogCacheGateway, args)),
         Command::Verb(verb) => Ok(ExitCode::from(verbs(*verb)?)),
         Command::Config(args) => config_verbs::run(args.command),
         Command::Version => {

@@ -8,6 +8,8 @@ use logweir_serve::{
     context::{ServeContext, StartError, Started},
     forwarder_agent::{self, ForwarderAgentConfig},
     gateway::{self, GatewayConfig},
+    log_cache::{self, LogCacheConfig, LogCacheGatewayConfig},
+    nozzles::{self, NozzleRoleConfig},
     prom_scraper::{self, PromScraperConfig},
     rlp::{self, RlpConfig},
     router::{self, RouterConfig},
@@ -44,6 +46,12 @@ pub(crate) enum Role {
     ForwarderAgent,
     /// Delivers the envelopes of a machine to drains.
     SyslogAgent,
+    /// Delivers what a reverse log proxy has to nozzles.
+    Nozzle,
+    /// Keeps everything recent.
+    LogCache,
+    /// Readers of the log cache without gRPC.
+    LogCacheGateway,
 }
 
 impl Role {
@@ -62,6 +70,9 @@ impl Role {
             Self::BindingCache => "binding-cache",
             Self::ForwarderAgent => "forwarder-agent",
             Self::SyslogAgent => "syslog-agent",
+            Self::Nozzle => "nozzle",
+            Self::LogCache => "log-cache",
+            Self::LogCacheGateway => "log-cache-gateway",
         }
     }
 
@@ -98,6 +109,12 @@ pub(crate) enum RoleConfig {
     ForwarderAgent(Box<ForwarderAgentConfig>),
     /// The syslog agent.
     SyslogAgent(Box<SyslogAgentConfig>),
+    /// The nozzles.
+    Nozzle(Box<NozzleRoleConfig>),
+    /// A log cache node.
+    LogCache(Box<LogCacheConfig>),
+    /// The log cache gateway.
+    LogCacheGateway(Box<LogCacheGatewayConfig>),
 }
 
 /// Starts the role. Every door is bound when this returns.
@@ -118,5 +135,8 @@ pub(crate) async fn start(
         RoleConfig::BindingCache(config) => binding_cache::start(*config, context).await,
         RoleConfig::ForwarderAgent(config) => forwarder_agent::start(*config, context).await,
         RoleConfig::SyslogAgent(config) => syslog_agent::start(*config, context).await,
+        RoleConfig::Nozzle(config) => nozzles::start(*config, context).await,
+        RoleConfig::LogCache(config) => log_cache::start(*config, context).await,
+        RoleConfig::LogCacheGateway(config) => log_cache::start_gateway(*config, context).await,
     }
 }

@@ -216,6 +216,16 @@ fn role_config(role: Role, settings: &Settings) -> RoleConfig {
             own.delivery = settings.delivery.clone();
             RoleConfig::SyslogAgent(Box::new(own))
         }
+        Role::LogCache => {
+            let mut own = settings.log_cache.clone();
+            own.data_dir.clone_from(&settings.data_dir);
+            RoleConfig::LogCache(Box::new(own))
+        }
+        Role::LogCacheGateway => {
+            let mut own = settings.log_cache_gateway.clone();
+            own.auth = settings.auth.clone();
+            RoleConfig::LogCacheGateway(Box::new(own))
+        }
         Role::ForwarderAgent => {
             RoleConfig::ForwarderAgent(Box::new(settings.forwarder_agent.clone()))
         }
@@ -324,6 +334,20 @@ fn with_certificates(role: Role, settings: &Settings, certs: &Path) -> Settings 
             fill(&mut settings.statsd_injector.tls, &client);
             if let Some(door) = &mut settings.statsd_injector.metrics {
                 fill(&mut door.tls, &server("metron"));
+            }
+        }
+        Role::LogCache => {
+            let own = &mut settings.log_cache;
+            fill(&mut own.tls, &server("log-cache"));
+            if let Some(door) = &mut own.metrics {
+                fill(&mut door.tls, &server("log-cache"));
+            }
+        }
+        Role::LogCacheGateway => {
+            let own = &mut settings.log_cache_gateway;
+            fill(&mut own.log_cache_tls, &client);
+            if let Some(door) = &mut own.metrics {
+                fill(&mut door.tls, &server("log-cache"));
             }
         }
         Role::UdpForwarder => {

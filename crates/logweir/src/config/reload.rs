@@ -18,12 +18,14 @@ use super::{
 use crate::logging::{self, Level};
 
 /// Keys, and tables of keys, that change without a restart.
-const LIVE: [&str; 5] = [
+const LIVE: [&str; 7] = [
     "log_level",
     "agent.tags",
     "auth.tokens",
     "drains",
     "nozzles",
+    "log_cache.cluster.nodes",
+    "log_cache.cluster.index",
 ];
 
 /// What of the settings a running role takes up.
@@ -32,6 +34,7 @@ pub(crate) fn live(settings: &Settings) -> Live {
         tokens: settings.auth.tokens.clone(),
         tags: settings.agent.tags.clone(),
         drains: settings.drains.clone(),
+        cache_nodes: settings.log_cache.cluster.list(),
         nozzles: settings.nozzles.clone(),
     }
 }
@@ -105,6 +108,9 @@ impl Reloader {
         self.settings.auth.tokens = loaded.settings.auth.tokens;
         self.settings.drains = loaded.settings.drains;
         self.settings.nozzles = loaded.settings.nozzles;
+        let cluster = loaded.settings.log_cache.cluster;
+        self.settings.log_cache.cluster.nodes = cluster.nodes;
+        self.settings.log_cache.cluster.index = cluster.index;
         match now.is_empty() {
             true => tracing::info!("configuration read again, nothing to apply"),
             false => tracing::info!("configuration read again, applied: {}", now.join(", ")),

@@ -10,6 +10,7 @@ use logweir_serve::{
     dropsonde::DropsondeConfig,
     forwarder_agent::ForwarderAgentConfig,
     gateway::{GatewayConfig, HttpsFiles},
+    log_cache::{LogCacheConfig, LogCacheGatewayConfig},
     nozzles::NozzleConfig,
     prom_scraper::PromScraperConfig,
     rlp::RlpConfig,
@@ -62,6 +63,10 @@ pub(crate) struct Settings {
     pub(crate) forwarder_agent: ForwarderAgentConfig,
     /// The syslog agent.
     pub(crate) syslog_agent: SyslogAgentConfig,
+    /// The log cache. `logweir run` takes its store.
+    pub(crate) log_cache: LogCacheConfig,
+    /// The log cache gateway.
+    pub(crate) log_cache_gateway: LogCacheGatewayConfig,
     /// The prom scraper. `logweir run` takes its targets and their settings.
     pub(crate) prom_scraper: PromScraperConfig,
     /// The statsd injector.
@@ -125,6 +130,8 @@ impl Default for Settings {
             binding_cache: BindingCacheConfig::default(),
             forwarder_agent: ForwarderAgentConfig::default(),
             syslog_agent: SyslogAgentConfig::default(),
+            log_cache: LogCacheConfig::default(),
+            log_cache_gateway: LogCacheGatewayConfig::default(),
             prom_scraper: PromScraperConfig::default(),
             statsd_injector: StatsdInjectorConfig::default(),
             delivery: DeliveryConfig::default(),

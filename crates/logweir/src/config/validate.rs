@@ -3,6 +3,8 @@
 
 mod doors;
 mod drains;
+mod nozzles;
+mod log_cache;
 mod roles;
 mod rules;
 mod sources;
@@ -47,6 +49,9 @@ pub(crate) fn check(role: Role, loaded: &Loaded, insecure: bool) -> Result<(), C
         Role::BindingCache => found.binding_cache(settings),
         Role::ForwarderAgent => found.forwarder_agent(settings),
         Role::SyslogAgent => found.syslog_agent(settings),
+        Role::Nozzle => found.nozzle(settings),
+        Role::LogCache => found.log_cache(settings),
+        Role::LogCacheGateway => found.log_cache_gateway(settings),
     }
     let doors = doors::doors(role, settings);
     found.distinct(&doors);

@@ -105,7 +105,7 @@ pub(crate) fn load(variables: &BTreeMap<String, String>) -> Result<Peer, String>
     };
     let rows = env.finish()?;
     let config = GatewayConfig {
-        listen: go_address(&listen)?,
+        listen: go_address("GATEWAY_ADDR", &listen)?,
         https: Some(https),
         rlp,
         rlp_tls,
@@ -179,8 +179,8 @@ fn uaa(env: &mut Environment<'_>, skip_verify: bool) -> UaaConfig {
 }
 
 /// `:8088` is every interface, and a host may be a name.
-fn go_address(text: &str) -> Result<SocketAddr, String> {
-    let wrong = |why: String| format!("GATEWAY_ADDR {text:?} is no address to listen on: {why}");
+pub(super) fn go_address(variable: &str, text: &str) -> Result<SocketAddr, String> {
+    let wrong = |why: String| format!("{variable} {text:?} is no address to listen on: {why}");
     if let Some(number) = text.strip_prefix(':') {
         let number = number
             .parse::<u16>()

@@ -8,6 +8,7 @@ mod envstruct;
 mod forwarder_agent;
 mod gateway;
 mod go_duration;
+mod log_cache;
 mod prom_scraper;
 mod report;
 mod rlp;
@@ -65,14 +66,15 @@ pub(crate) enum Name {
     PromScraper,
     /// The statsd injector, which takes flags instead of an environment.
     StatsdInjector,
+    /// A log cache node.
+    LogCache,
+    /// The log cache gateway.
+    LogCacheGateway,
     /// One of the peers that later builds play.
     NotYet(&'static str),
 }
 
-const NOT_YET: [&str; 7] = [
-    "log-cache",
-    "log-cache-gateway",
-    "gateway",
+const NOT_YET: [&str; 4] = [
     "cf-auth-proxy",
     "log-cache-cf-auth-proxy",
     "syslog-server",
@@ -94,6 +96,8 @@ pub(crate) fn of_program(program: &OsStr) -> Option<Name> {
         "syslog-agent" => Some(Name::SyslogAgent),
         "prom-scraper" => Some(Name::PromScraper),
         "statsd-injector" => Some(Name::StatsdInjector),
+        "log-cache" => Some(Name::LogCache),
+        "log-cache-gateway" | "gateway" => Some(Name::LogCacheGateway),
         _ => NOT_YET
             .into_iter()
             .find(|known| *known == name)
@@ -168,13 +172,15 @@ pub(crate) fn play(name: Name, variables: &BTreeMap<String, String>) -> ExitCode
         Name::ForwarderAgent => (forwarder_agent::REFUSED, forwarder_agent::load(variables)),
         Name::SyslogAgent => (syslog_agent::REFUSED, syslog_agent::load(variables)),
         Name::PromScraper => (prom_scraper::REFUSED, prom_scraper::load(variables)),
+        Name::LogCache => (log_cache::REFUSED, log_cache::load(variables)),
+        Name::LogCacheGateway => (log_cache::REFUSED, log_cache::load_gateway(variables)),
         Name::StatsdInjector => return play_with_flags(&[]),
         Name::NotYet(name) => {
             console::err(&format!(
                 "logweir: started as `{name}`, a role that this build does not play yet; it plays \
                  doppler, rlp, rlp-gateway, loggregator-agent, trafficcontroller, \
                  udp-forwarder, syslog-binding-cache, forwarder-agent, syslog-agent, \
-                 prom-scraper and statsd-injector"
+                 prom-scraper, statsd-injector, log-cache and log-cache-gateway"
             ));
             return ExitCode::FAILURE;
         }
@@ -245,7 +251,7 @@ fn play_loaded(name: Name, refused: &str, loaded: Result<Peer, String>) -> ExitC
             Name::SyslogAgent => syslog_agent::started(&doors),
             Name::PromScraper => prom_scraper::started(&doors),
             Name::StatsdInjector => statsd_injector::started(&doors),
-            Name::NotYet(_) => Vec::new(),
+            Name::LogCache | Name::LogCacheGateway | Name::NotYet(_) => Vec::new(),
         };
         for line in lines {
             console::err(&format!("{}{line}", format.prefix()));

@@ -68,7 +68,8 @@ fn program_names_are_peers() {
     assert_eq!(of("forwarder-agent"), Some(Name::ForwarderAgent));
     assert_eq!(of("syslog-agent"), Some(Name::SyslogAgent));
     assert_eq!(of("trafficcontroller"), Some(Name::TrafficController));
-    assert_eq!(of("gateway"), Some(Name::NotYet("gateway")));
+    assert_eq!(of("gateway"), Some(Name::LogCacheGateway));
+    assert_eq!(of("log-cache"), Some(Name::LogCache));
     assert_eq!(of("logweir"), None);
 }
 

@@ -50,6 +50,8 @@ pub(super) fn doors(role: Role, settings: &Settings) -> Vec<Door> {
         binding_cache,
         forwarder_agent,
         syslog_agent,
+        log_cache,
+        log_cache_gateway,
         dropsonde,
         ..
     } = settings;
@@ -157,6 +159,25 @@ pub(super) fn doors(role: Role, settings: &Settings) -> Vec<Door> {
             let key = "syslog_agent.metrics.listen";
             add(key, metrics, false, Guard::Certificate);
             let key = "syslog_agent.status";
+            add(key, own.status, false, Guard::Certificate);
+        }
+        Role::LogCache => {
+            let own = log_cache;
+            let metrics = own.metrics.as_ref().map(|door| door.listen);
+            let listen = Some(own.listen);
+            add("log_cache.listen", listen, false, Guard::Certificate);
+            let key = "log_cache.metrics.listen";
+            add(key, metrics, false, Guard::Certificate);
+            add("log_cache.status", own.status, false, Guard::Certificate);
+        }
+        Role::LogCacheGateway => {
+            let own = log_cache_gateway;
+            let metrics = own.metrics.as_ref().map(|door| door.listen);
+            let listen = Some(own.listen);
+            add("log_cache_gateway.listen", listen, false, Guard::Auth);
+            let key = "log_cache_gateway.metrics.listen";
+            add(key, metrics, false, Guard::Certificate);
+            let key = "log_cache_gateway.status";
             add(key, own.status, false, Guard::Certificate);
         }
         Role::ForwarderAgent => {

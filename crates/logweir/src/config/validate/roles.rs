@@ -31,6 +31,7 @@ impl Found {
         self.sessions(&settings.traffic_controller);
         self.drains(settings);
         self.nozzles(settings);
+        self.store(settings);
         self.auth(&settings.auth);
     }
 
