@@ -46,6 +46,8 @@ fn carries(door: &str, https: bool) -> &'static str {
         "syslog" => "TCP: syslog messages",
         "syslog_udp" => "UDP: syslog messages",
         "statsd" => "UDP: statsd lines",
+        "otlp_grpc" => "gRPC: OpenTelemetry (OTLP)",
+        "otlp_http" => "HTTP: OpenTelemetry (OTLP), /v1/logs, /v1/metrics, /v1/traces",
         "legacy" => "UDP: log messages of 2013",
         _ => "",
     }

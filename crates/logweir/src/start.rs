@@ -89,6 +89,8 @@ impl Flags {
                 &mut run.syslog,
                 &mut run.syslog_udp,
                 &mut run.statsd,
+                &mut run.otlp_grpc,
+                &mut run.otlp_http,
             ];
             for door in doors {
                 door.set_port(0);
@@ -201,6 +203,7 @@ fn role_config(role: Role, settings: &Settings) -> RoleConfig {
     traffic_controller.auth = settings.auth.clone();
     let mut agent = settings.agent.clone();
     agent.dropsonde = settings.dropsonde.clone();
+    agent.otlp = settings.otlp.clone();
     let mut udp_forwarder = settings.udp_forwarder.clone();
     udp_forwarder.dropsonde = settings.dropsonde.clone();
     match role {
@@ -215,6 +218,12 @@ fn role_config(role: Role, settings: &Settings) -> RoleConfig {
             let mut own = settings.syslog_agent.clone();
             own.delivery = settings.delivery.clone();
             RoleConfig::SyslogAgent(Box::new(own))
+        }
+        Role::Nozzle => {
+            let mut own = settings.nozzle.clone();
+            own.delivery = settings.delivery.clone();
+            own.names = settings.names.clone();
+            RoleConfig::Nozzle(Box::new(own))
         }
         Role::LogCache => {
             let mut own = settings.log_cache.clone();
@@ -244,6 +253,9 @@ fn role_config(role: Role, settings: &Settings) -> RoleConfig {
             syslog: settings.run.syslog,
             syslog_udp: settings.run.syslog_udp,
             statsd: settings.run.statsd,
+            otlp_grpc: settings.run.otlp_grpc,
+            otlp_http: settings.run.otlp_http,
+            otlp: settings.otlp.clone(),
             syslog_in: settings.syslog.clone(),
             statsd_lines: settings.statsd.clone(),
             prom_scraper: settings.prom_scraper.clone(),
@@ -253,6 +265,7 @@ fn role_config(role: Role, settings: &Settings) -> RoleConfig {
             gateway,
             traffic_controller,
             delivery: settings.delivery.clone(),
+            names: settings.names.clone(),
             data_dir: settings.data_dir.clone(),
         })),
     }
@@ -306,6 +319,13 @@ fn with_certificates(role: Role, settings: &Settings, certs: &Path) -> Settings 
             fill(&mut own.cache_tls, &client);
             if let Some(door) = &mut own.metrics {
                 fill(&mut door.tls, &server("metron"));
+            }
+        }
+        Role::Nozzle => {
+            let own = &mut settings.nozzle;
+            fill(&mut own.rlp_tls, &client);
+            if let Some(door) = &mut own.metrics {
+                fill(&mut door.tls, &server("reverselogproxy"));
             }
         }
         Role::ForwarderAgent => {

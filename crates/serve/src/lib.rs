@@ -20,6 +20,7 @@ pub mod log_cache;
 pub mod log_cache_auth_proxy;
 pub mod log_cache_syslog;
 pub mod metrics;
+pub mod names;
 pub mod nozzles;
 pub mod otlp;
 pub mod otlp_export;

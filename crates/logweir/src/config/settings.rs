@@ -11,7 +11,9 @@ use logweir_serve::{
     forwarder_agent::ForwarderAgentConfig,
     gateway::{GatewayConfig, HttpsFiles},
     log_cache::{LogCacheConfig, LogCacheGatewayConfig},
-    nozzles::NozzleConfig,
+    names::NamesConfig,
+    nozzles::{NozzleConfig, NozzleRoleConfig},
+    otlp::OtlpConfig,
     prom_scraper::PromScraperConfig,
     rlp::RlpConfig,
     router::RouterConfig,
@@ -75,14 +77,20 @@ pub(crate) struct Settings {
     pub(crate) delivery: DeliveryConfig,
     /// Drains of `logweir run` and of the syslog agent, beside those that are bound or added.
     pub(crate) drains: Vec<DrainConfig>,
-    /// Nozzles of `logweir run`: exits that write files of this machine, or to databases.
+    /// Nozzles of `logweir run` and of the role `nozzle`: exits that write files of this machine, or to databases.
     pub(crate) nozzles: Vec<NozzleConfig>,
+    /// The role `nozzle`: what feeds `[[nozzles]]` where they run apart from the routers.
+    pub(crate) nozzle: NozzleRoleConfig,
+    /// Names of apps, spaces and organizations for nozzles and drains; none when absent.
+    pub(crate) names: Option<NamesConfig>,
     /// The UDP doors of the agent, the UDP forwarder and `logweir run`.
     pub(crate) dropsonde: DropsondeConfig,
     /// The statsd door of the statsd injector and `logweir run`.
     pub(crate) statsd: StatsdConfig,
     /// The syslog doors of `logweir run`.
     pub(crate) syslog: SyslogConfig,
+    /// The OTLP doors of the agent and `logweir run`.
+    pub(crate) otlp: OtlpConfig,
     /// Who may read over HTTP: at the gateway, at the traffic controller and at the
     /// front door of `logweir run`.
     pub(crate) auth: AuthConfig,
@@ -111,6 +119,10 @@ pub(crate) struct RunSettings {
     pub(crate) syslog_udp: SocketAddr,
     /// UDP door of statsd lines.
     pub(crate) statsd: SocketAddr,
+    /// Door of OTLP over gRPC; TLS where `otlp.tls` asks for it.
+    pub(crate) otlp_grpc: SocketAddr,
+    /// Door of OTLP over HTTP: `/v1/logs`, `/v1/metrics`, `/v1/traces`.
+    pub(crate) otlp_http: SocketAddr,
 }
 
 impl Default for Settings {
@@ -137,9 +149,12 @@ impl Default for Settings {
             delivery: DeliveryConfig::default(),
             drains: Vec::new(),
             nozzles: Vec::new(),
+            nozzle: NozzleRoleConfig::default(),
+            names: None,
             dropsonde: DropsondeConfig::default(),
             statsd: StatsdConfig::default(),
             syslog: SyslogConfig::default(),
+            otlp: OtlpConfig::default(),
             auth: AuthConfig::default(),
         }
     }
@@ -156,6 +171,8 @@ impl Default for RunSettings {
             syslog: SocketAddr::from(([127, 0, 0, 1], 6001)),
             syslog_udp: SocketAddr::from(([127, 0, 0, 1], 6001)),
             statsd: SocketAddr::from(([127, 0, 0, 1], 8125)),
+            otlp_grpc: SocketAddr::from(([127, 0, 0, 1], 4317)),
+            otlp_http: SocketAddr::from(([127, 0, 0, 1], 4318)),
         }
     }
 }

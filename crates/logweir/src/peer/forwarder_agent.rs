@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, net::SocketAddr};
 
 use logweir_serve::{
     forwarder_agent::ForwarderAgentConfig,
+    otlp_export::OtelConfig,
     settings::{MetricsDoor, TlsFiles},
 };
 
@@ -44,6 +45,14 @@ pub(crate) fn load(variables: &BTreeMap<String, String>) -> Result<Peer, String>
     );
     let files = env.text(files, "");
     let tags = env.map(field("Config.Tags", "AGENT_TAGS"));
+    let traces = env.flag(field("Config.EmitOTelTraces", "EMIT_OTEL_TRACES"), false);
+    let emitted = env.flag(field("Config.EmitOTelMetrics", "EMIT_OTEL_METRICS"), false);
+    let logs = env.flag(field("Config.EmitOTelLogs", "EMIT_OTEL_LOGS"), false);
+    let retries = field("Config.OTelRetryMaxRetries", "OTEL_RETRY_MAX_RETRIES");
+    let retries = env.unsigned(retries, "uint32", 32, 7);
+    // What waits for a collector is what its queues hold.
+    let pool = field("Config.OTelRetryQueueSize", "OTEL_RETRY_QUEUE_SIZE");
+    env.unsigned(pool, "uint32", 32, 1024);
     let debug = shown("MetricsServer.DebugMetrics", "DEBUG_METRICS");
     let debug = env.flag(debug, false);
     let metrics = shown("MetricsServer.Port", "METRICS_PORT");
@@ -66,6 +75,13 @@ pub(crate) fn load(variables: &BTreeMap<String, String>) -> Result<Peer, String>
             .into_iter()
             .filter(|one| !one.is_empty())
             .collect(),
+        otel: OtelConfig {
+            logs,
+            metrics: emitted,
+            traces,
+            retries: u32::try_from(retries).unwrap_or(u32::MAX),
+            ..OtelConfig::default()
+        },
         metrics: Some(MetricsDoor {
             listen: local(port(metrics)?),
             tls: metrics_tls,

@@ -79,7 +79,10 @@ impl Notices {
         let hop = options.hop;
         match options.call {
             Call::BatchSender | Call::Sender => Self::V2 { hop },
-            Call::Pusher => Self::V1(NoticesV1::new(FormV1::Logs, hop, options.next)),
+            Call::Pusher => {
+                let place = Arc::clone(&options.place);
+                Self::V1(NoticesV1::new(FormV1::Logs, hop, place, options.next))
+            }
         }
     }
 

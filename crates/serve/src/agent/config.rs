@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     dropsonde::DropsondeConfig,
+    otlp::OtlpConfig,
     settings::{GrpcLimits, MetricsDoor, QueueConfig, TlsFiles, duration},
 };
 
@@ -30,6 +31,13 @@ pub struct AgentConfig {
     pub limits: GrpcLimits,
     /// UDP address for dropsonde; none when absent.
     pub udp: Option<SocketAddr>,
+    /// Address for OTLP over gRPC; none when absent.
+    pub otlp_grpc: Option<SocketAddr>,
+    /// Address for OTLP over HTTP; none when absent.
+    pub otlp_http: Option<SocketAddr>,
+    /// What the OTLP doors do: the section `[otlp]`.
+    #[serde(skip)]
+    pub otlp: OtlpConfig,
     /// What the UDP doors do to datagrams: the section `[dropsonde]`.
     #[serde(skip)]
     pub dropsonde: DropsondeConfig,
@@ -63,6 +71,9 @@ pub struct AgentConfig {
     pub queue: QueueConfig,
     /// Most counters whose totals are remembered; the least recently used goes.
     pub counters: usize,
+    /// Send the agent's own counters under the names of the first generation, such as
+    /// `MetronAgent.dropsondeMarshaller.sentEnvelopes`, for dashboards of that time.
+    pub legacy_metric_names: bool,
     /// HTTPS metrics door; none when absent.
     pub metrics: Option<MetricsDoor>,
     /// Plain-HTTP status page (`/healthz`, `/readyz`, `/metrics`); none when absent.
@@ -77,6 +88,9 @@ impl Default for AgentConfig {
             cipher_suites: Vec::new(),
             limits: GrpcLimits::default(),
             udp: None,
+            otlp_grpc: None,
+            otlp_http: None,
+            otlp: OtlpConfig::default(),
             dropsonde: DropsondeConfig::default(),
             tags: BTreeMap::new(),
             drop_logs: false,
@@ -89,6 +103,7 @@ impl Default for AgentConfig {
             recycle_after: 100_000,
             queue: QueueConfig::default(),
             counters: 10_000,
+            legacy_metric_names: false,
             metrics: None,
             status: None,
         }

@@ -17,7 +17,7 @@ use logweir_net::{
     resolve::{Resolver, Target},
     shutdown::Shutdown,
 };
-use logweir_route::{Cause, QueueStats, Subscription, Taken, Terms};
+use logweir_route::{Cause, QueueStats, Subscription, Taken, Terms, notice_v1::Place};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -49,6 +49,8 @@ pub(crate) struct LinksOptions {
     pub(crate) call: Call,
     /// The role that the notices of a loss name.
     pub(crate) hop: &'static str,
+    /// Where it runs, for notices in V1.
+    pub(crate) place: Arc<Place>,
     /// The role at the other end, for log lines.
     pub(crate) next: &'static str,
     /// Routers that are preferred, then all others.

@@ -8,7 +8,7 @@ mod pipeline;
 mod spread;
 mod v1;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use logweir_net::{resolve::Resolver, tls::Alpn};
 use logweir_proto::edit::DefaultTags;
@@ -23,14 +23,20 @@ use crate::{
     front::Readiness,
     grpc::{Door, Ingress, Sink},
     metrics::{AgentFigures, HopFigures, Registry},
+    otlp,
+    outlet::OpenSink,
     router::{end_with, exchange_limits},
+    self_metrics,
 };
 pub(crate) use call::Call;
 pub(crate) use links::{Links, LinksOptions};
 pub(crate) use v1::collect as collect_datagrams;
 
+/// The agent's own counters are sent this often.
+const LEGACY_INTERVAL: Duration = Duration::from_secs(15);
+
 /// Starts an agent. Its doors are bound when this returns: `grpc`, and `udp`,
-/// `metrics` and `status` where the settings ask for them.
+/// `otlp_grpc`, `otlp_http`, `metrics` and `status` where the settings ask for them.
 ///
 /// # Errors
 /// A certificate that cannot be loaded, a router's address that cannot be read, or
@@ -68,8 +74,15 @@ pub async fn start(config: AgentConfig, context: &ServeContext) -> Result<Starte
             Box::new(pipeline) as Box<dyn Sink>
         }
     };
-    let ingress = Ingress::new(open, message_bytes, context.shutdown.clone());
-    let producers = [ingress.streams()];
+    let sinks: OpenSink = Arc::new(open);
+    let ingress = {
+        let sinks = Arc::clone(&sinks);
+        Ingress::new(move || sinks(), message_bytes, context.shutdown.clone())
+    };
+    let at = (config.otlp_grpc, config.otlp_http);
+    let own = &config.otlp;
+    let otlp = otlp::open(at, own, &sinks, &registry, context, &mut started).await?;
+    let producers = [ingress.streams(), otlp];
     let door = Door::new(Some(ingress), None);
     let metrics = config.metrics.as_ref();
     doors::status(
@@ -82,6 +95,9 @@ pub async fn start(config: AgentConfig, context: &ServeContext) -> Result<Starte
     )
     .await?;
     v1::start(&config, &client, &registry, context, &mut started)?;
+    if config.legacy_metric_names {
+        self_metrics::publish_metron(&registry, &sinks, LEGACY_INTERVAL, context);
+    }
     let at = doors::GrpcDoor {
         name: "grpc",
         address: config.listen,
@@ -99,6 +115,7 @@ fn links_options(config: &AgentConfig) -> Result<LinksOptions, StartError> {
     Ok(LinksOptions {
         call: Call::BatchSender,
         hop: "agent",
+        place: Arc::default(),
         next: "router",
         tiers: [
             doors::targets("agent.preferred_routers", &config.preferred_routers)?,

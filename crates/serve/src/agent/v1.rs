@@ -44,6 +44,7 @@ pub(super) fn start(
         Resolver::new(),
         LinksOptions {
             call: Call::Pusher,
+            place: config.dropsonde.place(),
             ..links_options(config)?
         },
         queue,

@@ -6,6 +6,8 @@ use crate::{
     agent::AgentConfig,
     drains::DeliveryConfig,
     gateway::{GatewayConfig, HttpsFiles},
+    names::NamesConfig,
+    otlp::OtlpConfig,
     prom_scraper::PromScraperConfig,
     rlp::RlpConfig,
     router::RouterConfig,
@@ -36,10 +38,16 @@ pub struct RunConfig {
     pub syslog_udp: SocketAddr,
     /// UDP door of statsd.
     pub statsd: SocketAddr,
+    /// OTLP over gRPC, with TLS where `otlp` asks for it.
+    pub otlp_grpc: SocketAddr,
+    /// OTLP over HTTP.
+    pub otlp_http: SocketAddr,
     /// Tags, counters and limits of local ingress.
     pub agent: AgentConfig,
     /// What the syslog doors do.
     pub syslog_in: SyslogConfig,
+    /// What the OTLP doors do.
+    pub otlp: OtlpConfig,
     /// What the statsd door does.
     pub statsd_lines: StatsdConfig,
     /// Pages that are scraped.
@@ -52,6 +60,8 @@ pub struct RunConfig {
     pub gateway: GatewayConfig,
     /// How drains are delivered.
     pub delivery: DeliveryConfig,
+    /// Names of apps, for envelopes that lack them.
+    pub names: Option<NamesConfig>,
     /// Where the drains that people add are kept.
     pub data_dir: PathBuf,
     /// V1 sessions of the front door.

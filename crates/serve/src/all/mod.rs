@@ -4,8 +4,9 @@ mod config;
 
 use std::sync::Arc;
 
+use logweir_drain::delivery::Naming;
 use logweir_net::tls::Alpn;
-use logweir_route::Exchange;
+use logweir_route::{Exchange, notice_v1::Place};
 
 pub use config::RunConfig;
 
@@ -20,18 +21,21 @@ use crate::{
     gateway::{self, Gateway},
     grpc::{Door, Doppler, Ingress, Readers, ReadersOptions, Sink, Upstream, V1Readers},
     metrics::Registry,
+    names,
+    otlp,
     outlet::OpenSink,
     prom_scraper,
     recents::Recents,
     rlp,
     router::{self, end_with, exchange_limits},
     self_metrics::{self, Events},
+    settings::PlaceConfig,
     statsd, syslog_in,
     traffic_controller::{self, Source},
 };
 
 /// Starts everything. The doors are bound when this returns: `http`, `grpc`,
-/// `ingress`, `dropsonde`, `syslog`, `syslog_udp` and `statsd`.
+/// `ingress`, `dropsonde`, `syslog`, `syslog_udp`, `statsd`, `otlp_grpc` and `otlp_http`.
 ///
 /// # Errors
 /// A certificate that cannot be loaded, an address that cannot be bound, or an open
@@ -73,7 +77,12 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
         hop: "logweir",
     };
     let doppler = Doppler {
-        readers: V1Readers::new(Arc::clone(&exchange), Upstream::Exchange, options),
+        readers: V1Readers::new(
+            Arc::clone(&exchange),
+            Upstream::Exchange,
+            options,
+            place(&config),
+        ),
         recents: Recents::start(&exchange, &config.router.recent, &registry, context),
     };
     let source = Source::local(Arc::clone(&doppler.readers), doppler.recents.clone());
@@ -113,6 +122,9 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
     let at = config.statsd;
     let own = &config.statsd_lines;
     let statsd = statsd::open(at, own, &tagged, &registry, context, &mut started)?;
+    let at = (Some(config.otlp_grpc), Some(config.otlp_http));
+    let own = &config.otlp;
+    let otlp = otlp::open(at, own, &tagged, &registry, context, &mut started).await?;
     let scrapes = prom_scraper::scrape(config.prom_scraper, tagged, &registry, context);
 
     let front_metrics = Registry::new();
@@ -134,7 +146,23 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
         own.spool_dir = config.data_dir.join("spool");
     }
     let own = &own;
-    let drains = Drains::new(&exchange, own, &config.router.tls.ca, notices, context)?;
+    let drain_metrics = Registry::new();
+    let naming = match &config.names {
+        None => None,
+        Some(own) => Some(Naming {
+            names: names::start(own, &drain_metrics, context)?,
+            drains: own.drains,
+        }),
+    };
+    let plan = drains::Plan {
+        exchange: &exchange,
+        config: own,
+        platform_ca: &config.router.tls.ca,
+        notices,
+        naming,
+        feed: None,
+    };
+    let drains = Drains::new(plan, context)?;
     let defaults = own.url_defaults();
     let takes = Declared {
         drains: Some(defaults),
@@ -142,7 +170,6 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
     };
     drains::follow_declared(&drains, takes, context)?;
     let drains_api = DrainsApi::open(&drains, &authorizer, defaults, &config.data_dir)?;
-    let drain_metrics = Registry::new();
     drains::collect(&drain_metrics, &drains);
 
     let upstream = gateway::Upstream::Local(readers);
@@ -197,10 +224,19 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
     let to = &config.traffic_controller.self_metrics;
     self_metrics::publish(to, &sessions, identity, &exchange, context);
     producers.extend(datagrams.producers);
-    producers.extend(syslog.into_iter().chain([statsd, scrapes]));
+    producers.extend(syslog.into_iter().chain([statsd, otlp, scrapes]));
     end_with(&exchange, &producers, context);
     part.ready();
     Ok(started)
+}
+
+/// Where the process runs: what the UDP door says of envelopes that do not say it, unless the
+/// router's settings do.
+fn place(config: &RunConfig) -> Arc<Place> {
+    match config.router.place == PlaceConfig::default() {
+        true => config.agent.dropsonde.place(),
+        false => config.router.place.place(),
+    }
 }
 
 /// Sinks that add an agent's tags and counter totals.

@@ -9,7 +9,10 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::settings::{GrpcLimits, MetricsDoor, QueueConfig, TlsFiles, duration};
+use crate::{
+    otlp_export::OtelConfig,
+    settings::{GrpcLimits, MetricsDoor, QueueConfig, TlsFiles, duration},
+};
 
 /// The forwarder agent: takes the envelopes of one machine, tags them, sums counters, and
 /// gives all of them to each of its destinations.
@@ -30,7 +33,8 @@ pub struct ForwarderAgentConfig {
     /// Agents that get every envelope, `host:port`.
     pub destinations: Vec<String>,
     /// Patterns of YAML files that each name the port of a destination on this machine,
-    /// `ingress: PORT`. Read again when they change.
+    /// `ingress: PORT`, and `protocol: otelcol` if it is an OpenTelemetry collector. Read
+    /// again when they change.
     pub destination_files: Vec<String>,
     /// Name that a destination's certificate must carry.
     pub destination_name: String,
@@ -39,7 +43,9 @@ pub struct ForwarderAgentConfig {
     #[serde(with = "duration")]
     #[schemars(with = "duration::Text")]
     pub stall_timeout: Duration,
-    /// Bounds of the queue of each destination.
+    /// What OpenTelemetry collectors get.
+    pub otel: OtelConfig,
+    /// Bounds of the queue of each destination; a collector has one for each signal.
     pub queue: QueueConfig,
     /// Most counters whose totals are remembered; the least recently used goes.
     pub counters: usize,
@@ -61,6 +67,7 @@ impl Default for ForwarderAgentConfig {
             destination_files: Vec::new(),
             destination_name: "metron".into(),
             stall_timeout: Duration::from_secs(5),
+            otel: OtelConfig::default(),
             queue: QueueConfig::default(),
             counters: 10_000,
             metrics: None,

@@ -1,4 +1,4 @@
-//! One queue and one connection for each destination, begun and ended as they come and go.
+//! Queues and connections for each destination, begun and ended as they come and go.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,7 +18,12 @@ use logweir_route::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::agent::{Call, Links, LinksOptions, with_waiting};
+use super::files::{Destination, Protocol};
+use crate::{
+    agent::{Call, Links, LinksOptions, with_waiting},
+    metrics::Snapshot,
+    otlp_export::{Collector, OtelConfig},
+};
 
 /// How often a destination's name is looked up again.
 const RESOLVE_EVERY: Duration = Duration::from_secs(10);
@@ -28,16 +33,45 @@ pub(super) struct Fanout {
     exchange: Arc<Exchange>,
     dialer: Dialer,
     stall_timeout: Duration,
+    /// What collectors get, and what dials them.
+    otel: (OtelConfig, Dialer),
     shutdown: Shutdown,
-    running: Mutex<BTreeMap<String, Running>>,
+    running: Mutex<BTreeMap<Destination, Running>>,
 }
 
 struct Running {
-    links: Arc<Links>,
+    exit: Exit,
     /// Gives the destination up.
     end: CancellationToken,
     /// Of the losses in its queue, those that were logged.
     logged: u64,
+}
+
+/// What carries the envelopes.
+enum Exit {
+    Links(Arc<Links>),
+    Collector(Collector),
+}
+
+impl Exit {
+    /// The balance, what waits for a connection included.
+    fn stats(&self) -> QueueStats {
+        match self {
+            Self::Links(links) => {
+                let waiting = links.waiting();
+                with_waiting(links.stats(), waiting)
+            }
+            Self::Collector(collector) => collector.stats(),
+        }
+    }
+
+    /// Envelopes and bytes that have left the queues.
+    fn waiting(&self) -> (u64, u64) {
+        match self {
+            Self::Links(links) => links.waiting(),
+            Self::Collector(collector) => collector.waiting(),
+        }
+    }
 }
 
 impl Fanout {
@@ -45,12 +79,14 @@ impl Fanout {
         exchange: &Arc<Exchange>,
         dialer: Dialer,
         stall_timeout: Duration,
+        otel: (OtelConfig, Dialer),
         shutdown: &Shutdown,
     ) -> Arc<Self> {
         Arc::new(Self {
             exchange: Arc::clone(exchange),
             dialer,
             stall_timeout,
+            otel,
             shutdown: shutdown.clone(),
             running: Mutex::default(),
         })
@@ -58,25 +94,50 @@ impl Fanout {
 
     /// These destinations from now on. One that is not among them any more is given up with
     /// what waits for it; the others notice nothing.
-    pub(super) fn set(&self, wanted: BTreeMap<String, Target>) {
+    pub(super) fn set(&self, wanted: BTreeMap<Destination, Target>) {
         let mut running = self.running();
-        let known: BTreeSet<String> = running.keys().cloned().collect();
+        let known: BTreeSet<Destination> = running.keys().cloned().collect();
         for gone in known.iter().filter(|own| !wanted.contains_key(*own)) {
             if let Some(old) = running.remove(gone) {
-                tracing::info!("the destination {gone} is gone");
+                tracing::info!("the destination {} is gone", gone.address);
                 old.end.cancel();
             }
         }
-        for (address, target) in wanted {
-            if !known.contains(&address) {
+        for (destination, target) in wanted {
+            if !known.contains(&destination) {
+                let address = &destination.address;
                 tracing::info!("the destination {address} gets every envelope");
-                let begun = self.begin(target);
-                running.insert(address, begun);
+                let begun = self.begin(&destination, target);
+                running.insert(destination, begun);
             }
         }
     }
 
-    fn begin(&self, target: Target) -> Running {
+    fn begin(&self, destination: &Destination, target: Target) -> Running {
+        let end = self.shutdown.abort.child_token();
+        let shutdown = Shutdown {
+            abort: end.clone(),
+            ..self.shutdown.clone()
+        };
+        let exit = match destination.protocol {
+            Protocol::Loggregator => Exit::Links(self.links(target, &shutdown)),
+            Protocol::OpenTelemetry => {
+                let (config, dialer) = &self.otel;
+                let address = &destination.address;
+                let exchange = &self.exchange;
+                Exit::Collector(Collector::start(
+                    exchange, dialer, &target, address, config, &shutdown,
+                ))
+            }
+        };
+        Running {
+            exit,
+            end,
+            logged: 0,
+        }
+    }
+
+    fn links(&self, target: Target, shutdown: &Shutdown) -> Arc<Links> {
         const KINDS: [Kind; 5] = [
             Kind::Log,
             Kind::Counter,
@@ -92,13 +153,13 @@ impl Fanout {
             selectors: everything.collect(),
             ..SubscribeRequest::default()
         });
-        let end = self.shutdown.abort.child_token();
-        let links = Links::start(
+        Links::start(
             self.dialer.clone(),
             Resolver::new(),
             LinksOptions {
                 call: Call::BatchSender,
                 hop: "forwarder agent",
+                place: Arc::default(),
                 next: "destination",
                 tiers: [Vec::new(), vec![target]],
                 connections: 1,
@@ -107,49 +168,47 @@ impl Fanout {
                 recycle_after: 0,
             },
             queue,
-            &Shutdown {
-                abort: end.clone(),
-                ..self.shutdown.clone()
-            },
-        );
-        Running {
-            links,
-            end,
-            logged: 0,
-        }
+            shutdown,
+        )
     }
 
     /// Says what destinations lost since this was last asked.
     pub(super) fn log_losses(&self) {
-        for (address, running) in self.running().iter_mut() {
-            let lost = running.links.stats().dropped_total();
+        for (destination, running) in self.running().iter_mut() {
+            let lost = running.exit.stats().dropped_total();
             let fresh = lost.saturating_sub(running.logged);
             if fresh > 0 {
                 running.logged = lost;
-                tracing::warn!("Dropped {fresh} logs for url {address}");
+                tracing::warn!("Dropped {fresh} logs for url {}", destination.address);
             }
         }
     }
 
     /// The balance of each destination, with what waits for its connection.
-    pub(super) fn balances(&self) -> Vec<(String, QueueStats)> {
+    pub(super) fn balances(&self) -> Vec<(Destination, QueueStats)> {
         let running = self.running();
-        let each = running.iter().map(|(address, running)| {
-            let waiting = running.links.waiting();
-            let stats = with_waiting(running.links.stats(), waiting);
-            (address.clone(), stats)
-        });
+        let each = running.iter();
+        let each = each.map(|(destination, running)| (destination.clone(), running.exit.stats()));
         each.collect()
+    }
+
+    /// What collectors took of each signal.
+    pub(super) fn report_collectors(&self, to: &mut Snapshot) {
+        for (destination, running) in self.running().iter() {
+            if let Exit::Collector(collector) = &running.exit {
+                collector.report(&destination.address, to);
+            }
+        }
     }
 
     /// What waits for connections: envelopes and bytes that have left the queues.
     pub(super) fn waiting(&self) -> (u64, u64) {
         let running = self.running();
-        let each = running.values().map(|running| running.links.waiting());
+        let each = running.values().map(|running| running.exit.waiting());
         each.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
     }
 
-    fn running(&self) -> MutexGuard<'_, BTreeMap<String, Running>> {
+    fn running(&self) -> MutexGuard<'_, BTreeMap<Destination, Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

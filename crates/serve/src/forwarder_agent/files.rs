@@ -8,6 +8,33 @@ use std::{
 use glob::Pattern;
 use serde::Deserialize;
 
+/// Where envelopes go.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Destination {
+    /// `host:port`.
+    pub(super) address: String,
+    pub(super) protocol: Protocol,
+}
+
+/// What a destination speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Protocol {
+    /// `loggregator.v2.Ingress/BatchSender`.
+    Loggregator,
+    /// OTLP over gRPC.
+    OpenTelemetry,
+}
+
+impl Protocol {
+    /// The peer's name in metrics.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Loggregator => "loggregator",
+            Self::OpenTelemetry => "otelcol",
+        }
+    }
+}
+
 /// What one file says, as the peers read it.
 #[derive(Deserialize)]
 struct Ingress {
@@ -32,8 +59,8 @@ pub(super) struct Files {
 
 #[derive(Default)]
 struct Known {
-    /// None: no destination of ours.
-    address: Option<String>,
+    /// None: no destination.
+    destination: Option<Destination>,
     complaint: Option<String>,
 }
 
@@ -54,18 +81,18 @@ impl Files {
 
     /// Reads every file, and gives the destinations. A file that cannot be read keeps what it
     /// said last; each complaint is logged once.
-    pub(super) fn read(&mut self) -> BTreeSet<String> {
+    pub(super) fn read(&mut self) -> BTreeSet<Destination> {
         let found = self.found();
         self.known.retain(|path, _| found.contains(path));
         for path in found {
             let known = self.known.entry(path.clone()).or_default();
             let complaint = match destination(&path) {
-                Ok(Said::Address(address)) => {
-                    known.address = Some(address);
+                Ok(Said::Destination(destination)) => {
+                    known.destination = Some(destination);
                     None
                 }
                 Ok(Said::Nothing(why)) => {
-                    known.address = None;
+                    known.destination = None;
                     Some(why)
                 }
                 Err(why) => Some(why),
@@ -78,7 +105,9 @@ impl Files {
             }
         }
         let known = self.known.values();
-        known.filter_map(|known| known.address.clone()).collect()
+        known
+            .filter_map(|known| known.destination.clone())
+            .collect()
     }
 
     fn found(&self) -> BTreeSet<PathBuf> {
@@ -89,7 +118,7 @@ impl Files {
 }
 
 enum Said {
-    Address(String),
+    Destination(Destination),
     Nothing(String),
 }
 
@@ -112,13 +141,15 @@ fn destination(path: &Path) -> Result<Said, String> {
     let port: u16 = port
         .parse()
         .map_err(|_| format!("{shown}: `ingress: {port}` is no port"))?;
-    if file.is_some_and(|file| file.protocol.as_deref() == Some("otelcol")) {
-        return Ok(Said::Nothing(format!(
-            "{shown} names an OpenTelemetry collector, which gets nothing: only destinations \
-             that speak Loggregator V2 are served"
-        )));
-    }
-    Ok(Said::Address(format!("127.0.0.1:{port}")))
+    let protocol = file.and_then(|file| file.protocol);
+    Ok(Said::Destination(Destination {
+        address: format!("127.0.0.1:{port}"),
+        // Whatever else stands there is what the peer takes for Loggregator.
+        protocol: match protocol.as_deref() {
+            Some("otelcol") => Protocol::OpenTelemetry,
+            _ => Protocol::Loggregator,
+        },
+    }))
 }
 
 #[cfg(test)]
@@ -137,21 +168,31 @@ mod tests {
         };
         let pattern = dir.path().join("*/config/ingress_port.yml");
         let mut files = Files::new(&[pattern.to_str().unwrap().to_owned()]).unwrap();
-        let mut read = || files.read().into_iter().collect::<Vec<_>>();
+        let mut read = || {
+            let read = files.read().into_iter();
+            let read = read.map(|one| match one.protocol {
+                Protocol::Loggregator => one.address,
+                protocol => format!("{} {}", one.address, protocol.name()),
+            });
+            read.collect::<Vec<_>>()
+        };
         assert!(read().is_empty());
         write("agent", "ingress: 3459\n");
         write("syslog", "---\ningress: \"3460\"\n");
         write("empty", "ingress:\n");
         write("otel", "ingress: 3461\nprotocol: otelcol\n");
-        assert_eq!(read(), ["127.0.0.1:3459", "127.0.0.1:3460"]);
+        let otel = "127.0.0.1:3461 otelcol";
+        assert_eq!(read(), ["127.0.0.1:3459", "127.0.0.1:3460", otel]);
         write("agent", "ingress: {");
         write("syslog", "ingress: 3470\n");
-        assert_eq!(read(), ["127.0.0.1:3459", "127.0.0.1:3470"]);
+        assert_eq!(read(), ["127.0.0.1:3459", otel, "127.0.0.1:3470"]);
         write("agent", "ingress: 99999\n");
-        assert_eq!(read(), ["127.0.0.1:3459", "127.0.0.1:3470"]);
+        assert_eq!(read(), ["127.0.0.1:3459", otel, "127.0.0.1:3470"]);
         std::fs::remove_dir_all(dir.path().join("syslog")).unwrap();
+        write("otel", "ingress: 3459\nprotocol: loggregator\n");
         assert_eq!(read(), ["127.0.0.1:3459"]);
         write("agent", "ingress: \"\"\n");
+        write("otel", "ingress:\n");
         assert!(read().is_empty());
     }
 

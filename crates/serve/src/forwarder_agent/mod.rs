@@ -19,11 +19,12 @@ use crate::{
     front::Readiness,
     grpc::{Door, Ingress, Sink},
     metrics::{HopFigures, Registry, Snapshot},
+    otlp_export,
     router::{end_with, exchange_limits},
 };
 
 use fanout::Fanout;
-use files::Files;
+use files::{Destination, Files, Protocol};
 
 /// How often the files of destinations are looked at, and losses are logged.
 const LOOK: Duration = Duration::from_secs(5);
@@ -51,7 +52,12 @@ pub async fn start(
     started.hop("forwarder agent", &exchange);
     let rules = Rules::new(DefaultTags::new(&config.tags), config.counters, false);
     let dialer = doors::dialer(&client, &config.destination_name);
-    let fanout = Fanout::new(&exchange, dialer, config.stall_timeout, &context.shutdown);
+    let otel = (
+        config.otel.clone(),
+        otlp_export::dialer(&client, &config.otel.name),
+    );
+    let stall_timeout = config.stall_timeout;
+    let fanout = Fanout::new(&exchange, dialer, stall_timeout, otel, &context.shutdown);
     follow(&config, &fanout, context)?;
 
     let registry = Registry::new();
@@ -96,15 +102,21 @@ fn follow(
     context: &ServeContext,
 ) -> Result<(), StartError> {
     let targets = doors::targets("forwarder_agent.destinations", &config.destinations)?;
-    let fixed: BTreeMap<String, Target> =
-        config.destinations.iter().cloned().zip(targets).collect();
+    let fixed = config.destinations.iter().map(|address| Destination {
+        address: address.clone(),
+        protocol: Protocol::Loggregator,
+    });
+    let fixed: BTreeMap<Destination, Target> = fixed.zip(targets).collect();
     let mut files = Files::new(&config.destination_files).map_err(|error| {
         StartError::Setting(format!("forwarder_agent.destination_files: {error}"))
     })?;
     let mut wanted = move || {
         let found = files.read().into_iter();
         // An address made of a port can always be read.
-        let found = found.filter_map(|address| Some((address.clone(), address.parse().ok()?)));
+        let found = found.filter_map(|one| {
+            let target = one.address.parse().ok()?;
+            Some((one, target))
+        });
         fixed.clone().into_iter().chain(found).collect()
     };
     fanout.set(wanted());
@@ -144,6 +156,7 @@ fn collect(
         let help = "Envelopes whose source id came from their origin tag.";
         to.counter("origin_mappings", help, &[], rules.origin_mappings());
         expired(&fanout, to);
+        fanout.report_collectors(to);
         let losses = exchange.losses();
         HopFigures {
             ingress: stats.ingress,
@@ -155,12 +168,13 @@ fn collect(
 }
 
 fn expired(fanout: &Fanout, to: &mut Snapshot) {
-    for (address, stats) in fanout.balances() {
-        let labels = [("protocol", "loggregator"), ("destination", &*address)];
+    for (destination, stats) in fanout.balances() {
+        let Destination { address, protocol } = &destination;
+        let labels = [("protocol", protocol.name()), ("destination", &**address)];
         let help = "Envelopes that a destination did not get.";
         let lost = stats.dropped_total();
         to.counter("egress_expired_total", help, &labels, lost);
-        let labels = [("destination", &*address)];
+        let labels = [("destination", &**address)];
         let help = "Envelopes handed to a destination's connection.";
         to.counter("logweir_destination_egress", help, &labels, stats.taken);
         let help = "Envelopes that wait for a destination.";

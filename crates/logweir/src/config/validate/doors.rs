@@ -47,14 +47,20 @@ pub(super) fn doors(role: Role, settings: &Settings) -> Vec<Door> {
         prom_scraper,
         statsd_injector,
         syslog,
+        otlp,
         binding_cache,
         forwarder_agent,
         syslog_agent,
+        nozzle,
         log_cache,
         log_cache_gateway,
         dropsonde,
         ..
     } = settings;
+    let otlp_guard = match otlp.tls.as_ref() {
+        Some(tls) if !tls.ca.as_os_str().is_empty() => Guard::Certificate,
+        _ => Guard::Nothing,
+    };
     let legacy = dropsonde.legacy.as_ref();
     if matches!(role, Role::Run | Role::Agent | Role::UdpForwarder) {
         let guard = match legacy.is_some_and(|legacy| !legacy.secret.is_empty()) {
@@ -77,6 +83,8 @@ pub(super) fn doors(role: Role, settings: &Settings) -> Vec<Door> {
             add("run.syslog", Some(run.syslog), false, guard);
             add("run.syslog_udp", Some(run.syslog_udp), true, Guard::Nothing);
             add("run.statsd", Some(run.statsd), true, Guard::Nothing);
+            add("run.otlp_grpc", Some(run.otlp_grpc), false, otlp_guard);
+            add("run.otlp_http", Some(run.otlp_http), false, otlp_guard);
         }
         Role::Agent => {
             let metrics = agent.metrics.as_ref().map(|door| door.listen);
@@ -87,6 +95,8 @@ pub(super) fn doors(role: Role, settings: &Settings) -> Vec<Door> {
                 Guard::Certificate,
             );
             add("agent.udp", agent.udp, true, Guard::Nothing);
+            add("agent.otlp_grpc", agent.otlp_grpc, false, otlp_guard);
+            add("agent.otlp_http", agent.otlp_http, false, otlp_guard);
             add("agent.metrics.listen", metrics, false, Guard::Certificate);
             add("agent.status", agent.status, false, Guard::Certificate);
         }
@@ -151,6 +161,11 @@ pub(super) fn doors(role: Role, settings: &Settings) -> Vec<Door> {
                 Guard::Certificate,
             );
         }
+        Role::Nozzle => {
+            let metrics = nozzle.metrics.as_ref().map(|door| door.listen);
+            add("nozzle.metrics.listen", metrics, false, Guard::Certificate);
+            add("nozzle.status", nozzle.status, false, Guard::Nothing);
+        }
         Role::SyslogAgent => {
             let own = syslog_agent;
             let metrics = own.metrics.as_ref().map(|door| door.listen);
@@ -210,7 +225,9 @@ pub(crate) fn key_of_door(role: Role, door: &str) -> String {
         (_, "legacy") => "dropsonde.legacy.listen".into(),
         (Role::Run, door) => format!("run.{door}"),
         (Role::UdpForwarder, "udp") => "udp_forwarder.listen".into(),
-        (role, "udp" | "status") => format!("{}.{door}", role.section()),
+        (role, "udp" | "status" | "otlp_grpc" | "otlp_http") => {
+            format!("{}.{door}", role.section())
+        }
         (role, "metrics") => format!("{}.metrics.listen", role.section()),
         (role, _) => format!("{}.listen", role.section()),
     }

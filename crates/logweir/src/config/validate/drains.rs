@@ -1,9 +1,6 @@
-//! What is read of drains and nozzles, and by those who deliver them.
+//! What is read of drains, and by those who deliver them.
 
-use logweir_drain::{
-    block_list::BlockList,
-    nozzle::{Nozzle, To},
-};
+use logweir_drain::block_list::BlockList;
 
 use super::Found;
 use crate::config::settings::Settings;
@@ -32,28 +29,6 @@ impl Found {
         self.drains(settings);
         if let Some(door) = &own.metrics {
             self.tls("syslog_agent.metrics.tls", &door.tls);
-        }
-    }
-
-    /// `[[nozzles]]`.
-    pub(super) fn nozzles(&mut self, settings: &Settings) {
-        let mut known: Vec<Nozzle> = Vec::new();
-        for (index, config) in settings.nozzles.iter().enumerate() {
-            let key = format!("nozzles[{index}]");
-            let nozzle = match config.nozzle() {
-                Ok(nozzle) => nozzle,
-                Err(error) => {
-                    self.add(key, error.to_string());
-                    continue;
-                }
-            };
-            if known.iter().any(|one| one.id() == nozzle.id()) {
-                self.add(key, "another nozzle has this name");
-            } else if known.iter().any(|one| share_a_file(&one.to, &nozzle.to)) {
-                self.add(key, "another nozzle writes this file");
-            } else {
-                known.push(nozzle);
-            }
         }
     }
 
@@ -98,12 +73,5 @@ impl Found {
                 Ok(drain) => known.push(drain.id.clone()),
             }
         }
-    }
-}
-
-fn share_a_file(one: &To, other: &To) -> bool {
-    match (one, other) {
-        (To::File(one), To::File(other)) => one.path == other.path,
-        _ => false,
     }
 }

@@ -24,6 +24,7 @@ impl Found {
         self.dropsonde(&settings.dropsonde);
         self.statsd(&settings.statsd);
         self.syslog(&settings.syslog);
+        self.otlp(&settings.otlp);
         self.scrapes(&settings.prom_scraper);
         self.at_least_one("rlp.max_streams", settings.rlp.max_streams);
         self.readers(settings);
@@ -50,6 +51,7 @@ impl Found {
         self.not_zero("agent.resolve_interval", agent.resolve_interval);
         self.not_zero("agent.stall_timeout", agent.stall_timeout);
         self.dropsonde(&settings.dropsonde);
+        self.otlp(&settings.otlp);
         if let Some(door) = &agent.metrics {
             self.tls("agent.metrics.tls", &door.tls);
         }

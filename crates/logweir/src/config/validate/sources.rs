@@ -1,6 +1,7 @@
 //! What the sources of metrics and syslog read of the settings.
 
 use logweir_serve::{
+    otlp::OtlpConfig,
     prom_scraper::{PromScraperConfig, TargetConfig},
     statsd::StatsdConfig,
     syslog_in::SyslogConfig,
@@ -76,6 +77,16 @@ impl Found {
         self.not_zero("statsd.set_interval", own.set_interval);
         let bytes = own.receive_buffer;
         self.between("statsd.receive_buffer", bytes, 1, LARGEST_RECEIVE_BUFFER);
+    }
+
+    pub(super) fn otlp(&mut self, own: &OtlpConfig) {
+        self.between("otlp.message_bytes", own.message_bytes, 1, LARGEST_TEXT);
+        self.at_least_one("otlp.connections", own.connections);
+        if let Some(tls) = &own.tls {
+            self.file("otlp.tls.cert", &tls.cert);
+            self.file("otlp.tls.key", &tls.key);
+            self.optional_file("otlp.tls.ca", &tls.ca);
+        }
     }
 
     pub(super) fn syslog(&mut self, own: &SyslogConfig) {

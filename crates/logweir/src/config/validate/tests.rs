@@ -163,7 +163,7 @@ fn udp_doors_of_one_address_are_told_apart_from_tcp() {
 
 #[test]
 fn doors_that_ask_for_nothing_stay_on_loopback() {
-    for key in ["syslog", "syslog_udp", "statsd"] {
+    for key in ["syslog", "syslog_udp", "statsd", "otlp_grpc", "otlp_http"] {
         let text = format!("[run]\n{key} = \"0.0.0.0:7001\"\n");
         let found = problems(Role::Run, &text, false);
         assert_eq!(found.len(), 1, "{found:?}");
@@ -173,6 +173,27 @@ fn doors_that_ask_for_nothing_stay_on_loopback() {
     }
     let text = "[statsd_injector]\nlisten = \"0.0.0.0:8125\"\n";
     assert_eq!(problems(Role::StatsdInjector, text, false).len(), 1);
+}
+
+#[test]
+fn otlp_doors_that_ask_for_certificates_may_be_reached() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = |name: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, "").expect("written");
+        format!("{:?}", path.to_str().expect("text"))
+    };
+    let (cert, key, ca) = (file("cert"), file("key"), file("ca"));
+    let tls = format!("[otlp.tls]\ncert = {cert}\nkey = {key}\n");
+    let agent = "[agent]\nrouters = [\"r:1\"]\notlp_http = \"0.0.0.0:4318\"\n";
+    let text = format!("{agent}{tls}");
+    let found = problems(Role::Agent, &text, false);
+    assert!(
+        found.len() == 1 && found[0].contains("agent.otlp_http: 0.0.0.0:4318 is reachable"),
+        "{found:?}"
+    );
+    let text = format!("{agent}{tls}ca = {ca}\n");
+    assert_eq!(problems(Role::Agent, &text, false), Vec::<String>::new());
 }
 
 #[test]

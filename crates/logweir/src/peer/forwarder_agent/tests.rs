@@ -48,6 +48,9 @@ fn a_forwarder_agent_reads_its_release() {
         ["/var/vcap/jobs/*/config/ingress_port.yml"]
     );
     assert_eq!(config.destination_name, "metron");
+    let otel = &config.otel;
+    assert_eq!((otel.logs, otel.metrics, otel.traces), (false, false, true));
+    assert_eq!((otel.retries, &*otel.name), (7, "otel-collector"));
     let metrics = config.metrics.expect("a metrics door");
     assert_eq!(metrics.listen, ([127, 0, 0, 1], 14823).into());
 }
