@@ -1,15 +1,12 @@
-//! A bounded memory of what was logged last. No I/O, no clock: envelopes are bytes that
-//! were looked into elsewhere, and time comes in as an argument.
+//! A bounded memory of what came last, per source. No I/O, no clock: envelopes are bytes
+//! that were looked into elsewhere, and time comes in as an argument.
 
 mod limits;
 mod query;
-mod recent;
-mod source;
 mod store;
 mod types;
 
 pub use limits::StoreLimits;
 pub use query::{Cursor, Page, Query};
-pub use recent::{Recent, RecentLimits, RecentStats};
 pub use store::{Block, Expired, Head, Home, Put, SourceMeta, Store, StoreStats, Unsaved};
 pub use types::Types;

@@ -14,7 +14,8 @@ pub struct StoreLimits {
     pub max_age: Option<Duration>,
     /// Types that are kept for a time of their own.
     pub max_age_of: Vec<(Types, Duration)>,
-    /// Most envelopes of one source.
+    /// Most envelopes of one source and one type: a talkative timer does not push log
+    /// lines out. Up to a sixteenth less are kept, as what goes are blocks.
     pub per_source_envelopes: Option<u64>,
     /// Whether what is kept is compressed. It takes a quarter of the room then and twice
     /// the time to put.

@@ -130,7 +130,7 @@ impl Store {
             terms: Terms {
                 now: 0,
                 most,
-                block: u32::try_from(most / 128).unwrap_or(u32::MAX).max(1),
+                block: u32::try_from(most / 16).unwrap_or(u32::MAX).max(1),
             },
             limits,
             hasher: DefaultHashBuilder::default(),

@@ -121,6 +121,8 @@ impl Open {
             head: self.head,
             body: Bytes::from(self.bytes),
             home: None,
+            reach: i64::MAX,
+            floor: i64::MIN,
         }
     }
 }
@@ -140,6 +142,10 @@ pub(crate) struct Sealed {
     pub(crate) body: Bytes,
     /// The file that it is in.
     pub(crate) home: Option<Arc<Home>>,
+    /// No timestamp of it or a block before it in its lane is larger.
+    pub(crate) reach: i64,
+    /// No timestamp of it or a block after it in its lane is smaller.
+    pub(crate) floor: i64,
 }
 
 impl Sealed {

@@ -17,14 +17,12 @@ pub(crate) struct Lane {
     pub(crate) types: Types,
     pub(crate) blocks: VecDeque<Sealed>,
     pub(crate) open: Option<Open>,
+    /// Envelopes.
+    pub(crate) count: u64,
     /// Bytes that the sealed blocks take.
     pub(crate) sealed_bytes: usize,
-    /// Whether no block has a timestamp that is smaller than one of a block before it.
-    pub(crate) in_order: bool,
     /// Whether a block that is not saved may come before one that is.
     pub(crate) scattered: bool,
-    /// The largest timestamp of sealed blocks.
-    newest_sealed: i64,
 }
 
 /// What went out of a lane.
@@ -48,10 +46,9 @@ impl Lane {
             types,
             blocks: VecDeque::new(),
             open: None,
+            count: 0,
             sealed_bytes: 0,
-            in_order: true,
             scattered: false,
-            newest_sealed: i64::MIN,
         }
     }
 
@@ -72,33 +69,61 @@ impl Lane {
         self.blocks.back()
     }
 
-    fn push(&mut self, block: Sealed) {
+    fn push(&mut self, mut block: Sealed) {
         self.sealed_bytes += block.footprint();
-        self.in_order &= block.head.oldest >= self.newest_sealed || self.blocks.is_empty();
-        self.newest_sealed = match self.blocks.is_empty() {
-            true => block.head.newest,
-            false => self.newest_sealed.max(block.head.newest),
-        };
+        let (oldest, newest) = (block.head.oldest, block.head.newest);
+        let before = self.blocks.back().map_or(i64::MIN, |last| last.reach);
+        block.reach = before.max(newest);
+        block.floor = oldest;
+        // Late ones reach back some blocks; most often none.
+        let later = self.blocks.iter_mut().rev();
+        for earlier in later.take_while(|earlier| earlier.floor > oldest) {
+            earlier.floor = oldest;
+        }
         self.blocks.push_back(block);
     }
 
-    /// Puts a block that was sealed earlier into its place. False if there is one.
+    /// Finds out what the blocks reach to after some were put between others.
+    pub(crate) fn retrace(&mut self) {
+        self.trace_reach(false);
+        let mut floor = i64::MAX;
+        for block in self.blocks.iter_mut().rev() {
+            floor = floor.min(block.head.oldest);
+            block.floor = floor;
+        }
+    }
+
+    /// From the first block on: up to where it is known already, if it was before the
+    /// first one went.
+    fn trace_reach(&mut self, known: bool) {
+        let mut reach = i64::MIN;
+        for block in &mut self.blocks {
+            reach = reach.max(block.head.newest);
+            if known && block.reach == reach {
+                break;
+            }
+            block.reach = reach;
+        }
+    }
+
+    /// Puts a block that was sealed earlier into its place. False if there is one. To be
+    /// followed by [`Lane::retrace`].
     pub(crate) fn insert(&mut self, block: Sealed) -> bool {
-        let first = block.head.first;
+        let (first, count) = (block.head.first, block.head.count);
         let later = self
             .blocks
             .back()
             .is_some_and(|last| last.head.first >= first);
         if !later {
+            self.count += u64::from(count);
             self.push(block);
             return true;
         }
         let Err(at) = self.position(first) else {
             return false;
         };
+        self.count += u64::from(count);
         self.sealed_bytes += block.footprint();
-        self.in_order = false;
-        self.newest_sealed = self.newest_sealed.max(block.head.newest);
         self.blocks.insert(at, block);
         true
     }
@@ -140,12 +165,13 @@ impl Lane {
     pub(crate) fn drop_oldest(&mut self) -> Option<Gone> {
         if let Some(block) = self.blocks.pop_front() {
             self.sealed_bytes -= block.footprint();
-            if self.blocks.is_empty() {
-                self.in_order = true;
-            }
+            self.trace_reach(true);
+            self.count -= u64::from(block.head.count);
             return Some(block.head.into());
         }
-        Some(self.open.take()?.head.into())
+        let head = self.open.take()?.head;
+        self.count -= u64::from(head.count);
+        Some(head.into())
     }
 
     /// Whether nothing is in it.
@@ -166,10 +192,8 @@ impl Lane {
 
     /// The smallest timestamp.
     pub(crate) fn oldest(&self) -> Option<i64> {
-        // Of sealed blocks in order, the first has it.
-        let sealed = if self.in_order { 1 } else { self.blocks.len() };
-        let sealed = self.blocks.iter().take(sealed).map(|block| &block.head);
-        let open = self.open.iter().map(|open| &open.head);
-        sealed.chain(open).map(|head| head.oldest).min()
+        let sealed = self.blocks.front().map(|block| block.floor);
+        let open = self.open.as_ref().map(|open| open.head.oldest);
+        sealed.into_iter().chain(open).min()
     }
 }

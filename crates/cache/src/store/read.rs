@@ -124,31 +124,31 @@ impl Candidates {
             });
         }
         let blocks = &lane.blocks;
-        let (from, to) = match lane.in_order {
-            true => (
-                blocks.partition_point(|block| block.head.bounds().1 < window.low),
-                blocks.partition_point(|block| block.head.bounds().0 < window.high),
-            ),
-            false => (0, blocks.len()),
-        };
-        // Of blocks that are wanted whole, and in order, it is known how many are enough.
-        let counts = lane.in_order && query.names.is_none() && query.search.is_none();
+        let (low, high) = (window.low, window.high);
+        let from = blocks.partition_point(|block| block.reach < low.0);
+        let to = blocks.partition_point(|block| (block.floor, 0) < high);
+        // Of blocks that are wanted whole it is known how many are enough.
+        let counts = query.names.is_none() && query.search.is_none();
+        let most = query.limit.saturating_add(Query::OVERSHOOT);
         let (mut counted, mut last) = (0_usize, i64::MIN);
         for at in 0..to.saturating_sub(from) {
-            let at = if window.descending {
-                to - 1 - at
-            } else {
-                from + at
+            let at = match window.descending {
+                true => to - 1 - at,
+                false => from + at,
             };
             let Some(block) = blocks.get(at) else { break };
-            if !window.reaches(&block.head) {
-                continue;
-            }
-            let group = window.bound(&block.head).0 <= last;
-            let most = query.limit.saturating_add(Query::OVERSHOOT);
-            if counts && counted >= query.limit && (!group || counted > most) {
+            // Neither this one nor those after it have anything that comes before.
+            let next = match window.descending {
+                true => !block.reach,
+                false => block.floor,
+            };
+            let past = next > last || next == last && counted > most;
+            if counts && counted >= query.limit && past {
                 self.more = true;
                 break;
+            }
+            if !window.reaches(&block.head) {
+                continue;
             }
             if window.encloses(&block.head) {
                 counted += usize::try_from(block.head.count).unwrap_or(0);

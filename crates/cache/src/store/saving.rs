@@ -3,18 +3,18 @@
 //! A sealed block is saved once, as it is. Of an open block, what was appended since it was
 //! last saved is: a journal of such parts holds what is in no sealed block yet.
 
-use std::sync::Arc;
+use std::{hash::BuildHasher, sync::Arc};
 
 use bytes::Bytes;
 
 use super::{
     SHARDS, Store,
     block::{Head, Home, Sealed, head_of},
+    lane::Lane,
     shard::Shard,
     shard_of,
 };
 use crate::types::Types;
-use std::hash::BuildHasher;
 
 /// A sealed block, or the entries of one.
 #[derive(Clone, Debug)]
@@ -203,7 +203,11 @@ impl Store {
         let all = (0..SHARDS).map(|index| self.shard(index).next);
         let next = all.max().unwrap_or(0);
         for index in 0..SHARDS {
-            self.shard(index).next = next;
+            let mut shard = self.shard(index);
+            shard.next = next;
+            let sources = shard.sources.iter_mut().flatten();
+            let lanes = sources.flat_map(|source| &mut source.lanes);
+            lanes.for_each(Lane::retrace);
         }
         self.make_room();
     }
@@ -256,6 +260,8 @@ impl Shard {
             head,
             body: block.body,
             home: home.cloned(),
+            reach: i64::MAX,
+            floor: i64::MIN,
         };
         let lane = source.lane(block.types);
         let added = lane.insert(sealed);

@@ -35,7 +35,7 @@ pub(crate) enum Cause {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
     pub(crate) now: i64,
-    /// Most envelopes of a source.
+    /// Most envelopes of a source and a type.
     pub(crate) most: u64,
     /// Most envelopes of a block.
     pub(crate) block: u32,
@@ -130,11 +130,8 @@ impl Shard {
         self.figures.put += 1;
         self.figures.envelopes += 1;
         let source = self.sources[slot].as_mut()?;
-        let filled = source.append(put, (sequence, terms.now), terms.block);
-        let mut gone = 0;
-        while source.meta.count > terms.most {
-            gone += source.drop_first();
-        }
+        let filled = source.append(put, sequence, terms);
+        let gone = source.drop_over(put.types, terms.most);
         if self.tracked && !source.listed {
             source.listed = true;
             self.to_save.push(slot);

@@ -8,6 +8,7 @@ use super::{
     Put, SourceMeta,
     block::Open,
     lane::{Gone, Lane},
+    shard::Terms,
 };
 use crate::types::Types;
 
@@ -66,17 +67,18 @@ impl Source {
     pub(crate) fn append(
         &mut self,
         put: &Put<'_>,
-        (sequence, now): (u64, i64),
-        most: u32,
+        sequence: u64,
+        terms: Terms,
     ) -> Option<(u64, Bytes)> {
         self.count(1, put.timestamp, put.timestamp);
         let name = Arc::clone(&self.name);
         let lane = self.lane(put.types);
         let full = lane.full();
+        lane.count += 1;
         let open = lane.open.get_or_insert_with(Open::new);
-        let key = (put.timestamp, sequence, now);
+        let key = (put.timestamp, sequence, terms.now);
         open.append(&name, key, put.envelope, full);
-        if open.bytes.len() < full && open.head.count < most {
+        if open.bytes.len() < full && open.head.count < terms.block {
             return None;
         }
         let sealed = lane.seal()?;
@@ -119,12 +121,15 @@ impl Source {
         self.gone(gone)
     }
 
-    /// Drops the block that came first. How many envelopes went.
-    pub(crate) fn drop_first(&mut self) -> u64 {
-        let first = |lane: &&mut Lane| lane.front().map_or(u64::MAX, |head| head.first);
-        let gone = self.lanes.iter_mut().min_by_key(first);
-        let gone = gone.and_then(Lane::drop_oldest);
-        self.gone(gone)
+    /// Drops the oldest blocks of a type of which there are more than `most`. How many
+    /// envelopes went.
+    pub(crate) fn drop_over(&mut self, types: Types, most: u64) -> u64 {
+        let mut envelopes = 0;
+        while self.lane(types).count > most {
+            let gone = self.lane(types).drop_oldest();
+            envelopes += self.gone(gone);
+        }
+        envelopes
     }
 
     /// Drops blocks whose last envelope came before the time that `oldest` says for a

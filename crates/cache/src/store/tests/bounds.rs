@@ -107,7 +107,7 @@ fn so_many_of_a_source_are_kept() {
             let came = at.cast_unsigned() + 1;
             assert_eq!(meta.count + meta.expired, came);
             assert!(meta.count <= most);
-            assert!(meta.count >= came.min(most - most / 128), "{meta:?} {most}");
+            assert!(meta.count >= came.min(most - most / 16), "{meta:?} {most}");
         }
         let meta = store.meta_of("app").unwrap();
         assert_eq!(counted(&store, "app"), (meta.count, meta.oldest));

@@ -1,0 +1,189 @@
+//! What a store costs: processor time and room for a million log envelopes of 256 bytes
+//! of text and eight tags, and the time of reads.
+//!
+//! `cargo run --release -p logweir-cache --example store_cost [SOURCES]`
+
+#![allow(clippy::print_stdout, clippy::unwrap_used)] // it is all that it does
+
+use std::{fs, time::Instant};
+
+use logweir_cache::{Put, Query, Store, StoreLimits, Types};
+use logweir_proto::v2::{Envelope, Log, envelope::Message};
+use prost::Message as _;
+
+const ENVELOPES: usize = 1_000_000;
+const BATCH: usize = 100;
+
+const WORDS: [&str; 24] = [
+    "order",
+    "basket",
+    "customer",
+    "payment",
+    "retry",
+    "cache",
+    "miss",
+    "timeout",
+    "queue",
+    "worker",
+    "started",
+    "finished",
+    "upstream",
+    "connection",
+    "reset",
+    "session",
+    "token",
+    "refresh",
+    "invalid",
+    "shipping",
+    "address",
+    "invoice",
+    "stock",
+    "shard",
+];
+
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn word(&mut self) -> &'static str {
+        WORDS[(self.next() >> 20) as usize % WORDS.len()]
+    }
+}
+
+/// What an application logs: some of it always the same, some of it words, some digits.
+fn line(random: &mut Random, number: usize) -> String {
+    let (seconds, millis) = (number / 1000 % 60, number % 1000);
+    let digits = random.next();
+    let mut text = match digits % 3 {
+        0 => format!(
+            "10.0.{}.{} - - [21/Nov/2026:10:11:{seconds:02} +0000] \"GET /api/v2/{}/{} HTTP/1.1\" \
+             200 {} \"Mozilla/5.0 (X11; Linux x86_64; rv:128.0)\" request_id:{:016x}{:016x} ",
+            digits >> 8 & 255,
+            digits >> 16 & 255,
+            random.word(),
+            digits >> 24 & 0xFFFF,
+            digits >> 40 & 0xFFFF,
+            random.next(),
+            random.next(),
+        ),
+        1 => format!(
+            "{{\"level\":\"info\",\"time\":\"2026-11-21T10:11:{seconds:02}.{millis:03}Z\",\
+             \"logger\":\"com.example.shop.{}\",\"trace\":\"{:016x}{:016x}\",\"message\":\"",
+            random.word(),
+            random.next(),
+            random.next(),
+        ),
+        _ => format!(
+            "2026-11-21 10:11:{seconds:02}.{millis:03}  INFO 14 --- [nio-8080-exec-{}] : ",
+            digits >> 8 & 31
+        ),
+    };
+    while text.len() < 256 {
+        text.push_str(random.word());
+        text.push(' ');
+    }
+    text.truncate(256);
+    text
+}
+
+fn processor() -> f64 {
+    let stat = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    stat.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9
+}
+
+fn resident() -> f64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS"))
+        .unwrap();
+    let kib: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    kib / 1024.0
+}
+
+fn main() {
+    let sources: usize = std::env::args()
+        .nth(1)
+        .map_or(1, |text| text.parse().unwrap());
+    let mut random = Random(88_172_645_463_325_252);
+    // Enough for no line to be near itself; made before the clock runs.
+    let names: Vec<String> = (0..sources)
+        .map(|at| format!("73467cc3-261a-472e-80e8-{at:012}"))
+        .collect();
+    let known: Vec<(usize, i64, Vec<u8>)> = (0..ENVELOPES / 10)
+        .map(|number| {
+            let source = (random.next() >> 20) as usize % sources;
+            let timestamp = 1_700_000_000_000_000_000 + number as i64 * 20_000;
+            let tags = (0..8).map(|tag| (format!("tag_name_{tag}"), format!("value-of-tag-{tag}")));
+            let envelope = Envelope {
+                timestamp,
+                source_id: names[source].clone(),
+                instance_id: "0".into(),
+                tags: tags.collect(),
+                message: Some(Message::Log(Log {
+                    payload: line(&mut random, number).into(),
+                    r#type: 0,
+                })),
+                ..Envelope::default()
+            };
+            (source, timestamp, envelope.encode_to_vec())
+        })
+        .collect();
+    let bytes: usize = known.iter().map(|(_, _, envelope)| envelope.len()).sum();
+    println!(
+        "{} bytes an envelope, {sources} sources",
+        bytes / known.len()
+    );
+    for compress in [false, true] {
+        let store = Store::new(StoreLimits {
+            bytes: 4 << 30,
+            max_age: None,
+            max_age_of: Vec::new(),
+            per_source_envelopes: None,
+            compress,
+        });
+        let (before, since) = (resident(), processor());
+        for _ in 0..10 {
+            for few in known.chunks(BATCH) {
+                let puts = few.iter().map(|(source, timestamp, envelope)| Put {
+                    source_id: &names[*source],
+                    timestamp: *timestamp,
+                    types: Types::LOG,
+                    envelope,
+                });
+                store.put(0, puts);
+            }
+        }
+        println!(
+            "compressed {compress}: {:.2} CPU-s, {:.0} MiB counted, {:.0} MiB resident",
+            processor() - since,
+            store.stats().bytes as f64 / 1_048_576.0,
+            resident() - before,
+        );
+        for limit in [1, 100, 1000] {
+            let mut times: Vec<_> = (0..1000)
+                .map(|at| {
+                    let query = Query {
+                        limit,
+                        descending: true,
+                        ..Query::all(&*names[at % sources])
+                    };
+                    let since = Instant::now();
+                    let page = store.read(&query);
+                    assert!(!page.envelopes.is_empty());
+                    since.elapsed()
+                })
+                .collect();
+            times.sort_unstable();
+            println!("newest {limit}: {:?}, p99 {:?}", times[500], times[990]);
+        }
+        let since = Instant::now();
+        println!("meta of {}: {:?}", store.meta().len(), since.elapsed());
+    }
+}
