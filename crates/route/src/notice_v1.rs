@@ -4,6 +4,8 @@
 //! §4.6): a `CounterEvent` named `TruncatingBuffer.DroppedMessages` with the origin
 //! `doppler`, or for readers of an app or of logs a log line of the source type `LGR`.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use logweir_proto::{
     frames::push_frame,
@@ -47,12 +49,27 @@ impl FormV1 {
     }
 }
 
+/// Where a role runs, as V1 envelopes name it. Empty: not said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Deployment.
+    pub deployment: Box<str>,
+    /// Job.
+    pub job: Box<str>,
+    /// Index, or instance id.
+    pub index: Box<str>,
+    /// IP address.
+    pub ip: Box<str>,
+}
+
 /// The notices of one V1 reader.
 #[derive(Clone, Debug)]
 pub struct NoticesV1 {
     form: FormV1,
     /// The role that lost the envelopes.
     hop: &'static str,
+    /// Where that role runs.
+    place: Arc<Place>,
     /// Whom they were for: a subscription id, or an app.
     destination: Box<str>,
     /// Envelopes told as lost so far.
@@ -60,11 +77,12 @@ pub struct NoticesV1 {
 }
 
 impl NoticesV1 {
-    /// Notices of `hop` to the reader `destination`.
-    pub fn new(form: FormV1, hop: &'static str, destination: &str) -> Self {
+    /// Notices of `hop`, which runs at `place`, to the reader `destination`.
+    pub fn new(form: FormV1, hop: &'static str, place: Arc<Place>, destination: &str) -> Self {
         Self {
             form,
             hop,
+            place,
             destination: destination.into(),
             told: 0,
         }
@@ -140,9 +158,14 @@ impl NoticesV1 {
             key: text(key),
             value: text(value),
         };
+        let said = |part: &str| Some(part).filter(|part| !part.is_empty()).and_then(text);
         v1::Envelope {
             origin: text(ORIGIN),
             timestamp: Some(now),
+            deployment: said(&self.place.deployment),
+            job: said(&self.place.job),
+            index: said(&self.place.index),
+            ip: said(&self.place.ip),
             tags: own.iter().chain(more).map(tag).collect(),
             ..v1::Envelope::default()
         }

@@ -21,6 +21,7 @@ use crate::{
     doors,
     grpc::unix_nanos,
     metrics::{Pulse, Registry},
+    outlet::OpenSink,
     settings::{SelfMetricsConfig, TlsFiles},
 };
 
@@ -51,7 +52,11 @@ impl Identity {
         } else {
             &config.source_id
         };
-        Pulse::new(source_id, self.origin)
+        let pulse = Pulse::new(source_id, self.origin);
+        match config.legacy_metric_names {
+            true => pulse.with_legacy_names(),
+            false => pulse,
+        }
     }
 }
 
@@ -248,6 +253,31 @@ pub(crate) fn publish(
                 tokio::time::sleep(interval).await;
                 let snapshot = registry.snapshot();
                 publisher.publish(&batch(pulse.envelopes(&snapshot, unix_nanos())));
+                pulse.delivered(&snapshot);
+            }
+        };
+        stop.run_until_cancelled(pulses).await;
+    });
+}
+
+/// An agent's metrics under the names of the first generation, into the stream that it sends
+/// itself. Under the names of today they are only scraped, as those of the peers are.
+pub(crate) fn publish_metron(
+    registry: &Registry,
+    sinks: &OpenSink,
+    interval: Duration,
+    context: &ServeContext,
+) {
+    let mut pulse = Pulse::new("metron", "loggregator.metron").only_legacy_names();
+    let mut sink = sinks();
+    let registry = registry.clone();
+    let stop = context.shutdown.stop.clone();
+    context.shutdown.tracker.spawn(async move {
+        let pulses = async {
+            loop {
+                tokio::time::sleep(interval).await;
+                let snapshot = registry.snapshot();
+                sink.accept(batch(pulse.envelopes(&snapshot, unix_nanos())));
                 pulse.delivered(&snapshot);
             }
         };

@@ -1,7 +1,8 @@
 //! Settings that several roles share: TLS files, queue bounds, limits.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
+use logweir_route::notice_v1::Place;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +63,32 @@ impl Default for GrpcLimits {
     }
 }
 
+/// Where a role runs: what it tells readers of V1 itself carries these fields.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct PlaceConfig {
+    /// Deployment.
+    pub deployment: String,
+    /// Job.
+    pub job: String,
+    /// Index, or instance id.
+    pub index: String,
+    /// IP address.
+    pub ip: String,
+}
+
+impl PlaceConfig {
+    /// As notices have it.
+    pub(crate) fn place(&self) -> Arc<Place> {
+        Arc::new(Place {
+            deployment: self.deployment.as_str().into(),
+            job: self.job.as_str().into(),
+            index: self.index.as_str().into(),
+            ip: self.ip.as_str().into(),
+        })
+    }
+}
+
 /// Where a role sends its own metrics as envelopes.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
@@ -74,6 +101,9 @@ pub struct SelfMetricsConfig {
     pub interval: Duration,
     /// `source_id` of the envelopes. Empty: the peer's name of the role.
     pub source_id: String,
+    /// Send them under the names of the first generation as well, such as
+    /// `DopplerServer.listeners.receivedEnvelopes`, for dashboards of that time.
+    pub legacy_metric_names: bool,
 }
 
 impl Default for SelfMetricsConfig {
@@ -82,6 +112,7 @@ impl Default for SelfMetricsConfig {
             agent: String::new(),
             interval: Duration::from_secs(5),
             source_id: String::new(),
+            legacy_metric_names: false,
         }
     }
 }

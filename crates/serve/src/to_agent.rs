@@ -66,6 +66,7 @@ impl ToAgent {
         let options = LinksOptions {
             call: plan.call,
             hop: plan.role,
+            place: Arc::default(),
             next: "agent",
             tiers: [Vec::new(), agent],
             connections: 1,

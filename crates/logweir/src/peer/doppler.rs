@@ -83,6 +83,7 @@ pub(crate) fn load(variables: &BTreeMap<String, String>) -> Result<Peer, String>
             agent,
             interval: Duration::from_millis(interval),
             source_id,
+            legacy_metric_names: false,
         },
         ..RouterConfig::default()
     };

@@ -73,6 +73,7 @@ pub(crate) fn load(variables: &BTreeMap<String, String>) -> Result<Peer, String>
             agent,
             interval,
             source_id,
+            legacy_metric_names: false,
         },
         ..RlpConfig::default()
     };

@@ -12,6 +12,15 @@ fn loss() -> Loss {
     loss
 }
 
+fn place() -> Arc<Place> {
+    Arc::new(Place {
+        deployment: "cf".into(),
+        job: "doppler".into(),
+        index: "7".into(),
+        ip: "".into(),
+    })
+}
+
 fn decoded(chunk: &Chunk) -> Vec<v1::Envelope> {
     let all: Vec<_> = frames(&chunk.frames)
         .map(|frame| v1::Envelope::decode(frame.unwrap().envelope).unwrap())
@@ -27,11 +36,18 @@ fn text(envelope: &v1::Envelope) -> String {
 
 #[test]
 fn a_firehose_gets_the_counter_that_nozzles_look_for() {
-    let mut notices = NoticesV1::new(FormV1::of(None, None), "router", "nozzle");
+    let mut notices = NoticesV1::new(FormV1::of(None, None), "router", place(), "nozzle");
     for (round, total) in [(1, 50), (2, 100)] {
         let all = decoded(&notices.chunk(&loss(), round));
         assert_eq!(all.len(), 1);
         assert_eq!(all[0].origin.as_deref(), Some(&b"doppler"[..]));
+        let at = [&all[0].deployment, &all[0].job, &all[0].index, &all[0].ip];
+        let at = at.map(|field| {
+            field
+                .as_deref()
+                .map(|text| std::str::from_utf8(text).unwrap())
+        });
+        assert_eq!(at, [Some("cf"), Some("doppler"), Some("7"), None]);
         let counter = all[0].counter_event.clone().unwrap();
         assert_eq!(
             counter.name.as_deref(),
@@ -43,7 +59,7 @@ fn a_firehose_gets_the_counter_that_nozzles_look_for() {
 
 #[test]
 fn readers_of_logs_get_the_words_of_2016() {
-    let mut notices = NoticesV1::new(FormV1::of(Some("app-1"), None), "router", "app-1");
+    let mut notices = NoticesV1::new(FormV1::of(Some("app-1"), None), "router", place(), "app-1");
     let all = decoded(&notices.chunk(&loss(), 7));
     let log = all[0].log_message.clone().unwrap();
     assert_eq!(
@@ -56,7 +72,12 @@ fn readers_of_logs_get_the_words_of_2016() {
     assert_eq!(log.app_id.as_deref(), Some(&b"app-1"[..]));
     assert_eq!(log.timestamp, Some(7));
 
-    let mut notices = NoticesV1::new(FormV1::of(None, Some(Class::Log)), "router", "nozzle");
+    let mut notices = NoticesV1::new(
+        FormV1::of(None, Some(Class::Log)),
+        "router",
+        place(),
+        "nozzle",
+    );
     let all = decoded(&notices.chunk(&loss(), 7));
     assert_eq!(all.len(), 2);
     assert!(text(&all[0]).contains(" 42 messages dropped (Total 42 "));
@@ -73,7 +94,7 @@ fn readers_of_metrics_get_no_log_lines() {
 #[test]
 fn every_notice_is_an_envelope_that_the_original_decodes() {
     for form in [FormV1::Counter, FormV1::Logs, FormV1::AppLog("a".into())] {
-        let chunk = NoticesV1::new(form, "router", "x").chunk(&loss(), 1);
+        let chunk = NoticesV1::new(form, "router", place(), "x").chunk(&loss(), 1);
         for frame in frames(&chunk.frames) {
             assert!(peek_v1(frame.unwrap().envelope).unwrap().body_present);
         }
@@ -83,7 +104,7 @@ fn every_notice_is_an_envelope_that_the_original_decodes() {
 #[test]
 fn a_notice_that_is_lost_is_told_with_what_it_spoke_of() {
     for form in [FormV1::Counter, FormV1::Logs, FormV1::AppLog("a".into())] {
-        let chunk = NoticesV1::new(form.clone(), "router", "x").chunk(&loss(), 1);
+        let chunk = NoticesV1::new(form.clone(), "router", place(), "x").chunk(&loss(), 1);
         let mut again = Loss::default();
         again.record(Cause::QueueFull, "app-1", 3);
         again.record_frames(Generation::V1, Cause::QueueFull, &chunk.frames);

@@ -3,8 +3,10 @@
 use std::{
     fmt,
     net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
 };
 
+use logweir_route::notice_v1::Place;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +43,18 @@ pub struct LegacyConfig {
     /// empty: signatures are not looked at.
     #[schemars(extend("x-secret" = true))]
     pub secret: String,
+}
+
+impl DropsondeConfig {
+    /// Where the process runs, as far as its envelopes say it.
+    pub(crate) fn place(&self) -> Arc<Place> {
+        Arc::new(Place {
+            deployment: self.deployment.as_str().into(),
+            job: self.job.as_str().into(),
+            index: self.index.as_str().into(),
+            ip: self.ip.as_str().into(),
+        })
+    }
 }
 
 impl Default for DropsondeConfig {

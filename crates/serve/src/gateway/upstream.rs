@@ -23,6 +23,7 @@ use tonic::Status;
 use crate::{
     front::Part,
     grpc::{MAX_MESSAGE_HEADER, Readers},
+    outage::Outage,
 };
 
 /// The batches of one stream, each the bytes of an `EnvelopeBatch`.
@@ -111,7 +112,8 @@ impl RemoteRlp {
         }
     }
 
-    async fn open(&self, request: &v2::EgressBatchRequest) -> Result<BatchStream, Status> {
+    /// Opens a stream; it may still be refused in its first item.
+    pub(crate) async fn open(&self, request: &v2::EgressBatchRequest) -> Result<BatchStream, Status> {
         let h2 = self.connection().await?;
         let mut extra = HeaderMap::new();
         extra.insert(MAX_MESSAGE_HEADER, HeaderValue::from(MESSAGE_BYTES));
@@ -158,10 +160,14 @@ struct Link {
 impl Link {
     async fn keep_up(self) {
         let mut backoff = Backoff::new(REDIAL.0, REDIAL.1);
+        let mut outage = Outage::default();
+        let mut news = true;
         loop {
             let reason = match self.connect().await {
                 Ok(h2) => {
-                    tracing::info!("connected to the reverse log proxy {}", self.target);
+                    if news {
+                        tracing::info!("connected to the reverse log proxy {}", self.target);
+                    }
                     let since = Instant::now();
                     self.part.ready();
                     self.sender.send_replace(Some(h2.clone()));
@@ -169,6 +175,7 @@ impl Link {
                     self.sender.send_replace(None);
                     if since.elapsed() >= STEADY {
                         backoff.reset();
+                        outage.over();
                     }
                     let reason = h2.reason().unwrap_or("the other side said goodbye");
                     format!(
@@ -178,7 +185,7 @@ impl Link {
                 }
                 Err(reason) => format!("no connection to the reverse log proxy: {reason}"),
             };
-            tracing::warn!("{reason}");
+            news = outage.failed(&reason, Instant::now());
             self.part.not_ready(reason);
             tokio::time::sleep(backoff.next()).await;
         }

@@ -16,7 +16,7 @@ use logweir_proto::{
 };
 use logweir_route::{
     Exchange, SubscribeV1,
-    notice_v1::{FormV1, NoticesV1},
+    notice_v1::{FormV1, NoticesV1, Place},
 };
 use prost::Message;
 use tonic::Status;
@@ -33,17 +33,24 @@ pub struct V1Readers {
     exchange: Arc<Exchange>,
     upstream: Upstream,
     options: ReadersOptions,
+    place: Arc<Place>,
     open: Arc<AtomicUsize>,
     pace: Pace,
 }
 
 impl V1Readers {
-    /// Readers of `upstream`, whose queues are in `exchange`.
-    pub fn new(exchange: Arc<Exchange>, upstream: Upstream, options: ReadersOptions) -> Arc<Self> {
+    /// Readers of `upstream`, whose queues are in `exchange`, in a role that runs at `place`.
+    pub fn new(
+        exchange: Arc<Exchange>,
+        upstream: Upstream,
+        options: ReadersOptions,
+        place: Arc<Place>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             exchange,
             upstream,
             options,
+            place,
             open: Arc::default(),
             pace: Pace::new(),
         })
@@ -87,7 +94,8 @@ impl V1Readers {
             (shard, _) => shard,
         };
         let form = FormV1::of(app, class);
-        let notices = NoticesV1::new(form, self.options.hop, destination);
+        let place = Arc::clone(&self.place);
+        let notices = NoticesV1::new(form, self.options.hop, place, destination);
         let (subscription, feed) = match &self.upstream {
             Upstream::Router | Upstream::Exchange => {
                 let subscribe = SubscribeV1 {

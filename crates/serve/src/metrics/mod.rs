@@ -7,6 +7,7 @@
 
 mod datagrams;
 mod exposition;
+mod legacy;
 mod log_cache;
 mod pulse;
 mod recent;

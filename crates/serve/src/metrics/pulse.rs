@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use logweir_proto::v2;
 
-use super::snapshot::{Labels, Snapshot, Value};
+use super::{
+    legacy::Legacy,
+    snapshot::{Labels, Snapshot, Value},
+};
 
 /// The family that is only scraped: one series per source would flood the stream
 /// that they describe.
@@ -20,6 +23,10 @@ pub struct Pulse {
     source_id: String,
     origin: String,
     told: BTreeMap<(String, Labels), u64>,
+    /// The names of today are sent.
+    current: bool,
+    /// The names of the first generation are sent.
+    legacy: Option<Legacy>,
 }
 
 impl Pulse {
@@ -30,6 +37,24 @@ impl Pulse {
             source_id: source_id.into(),
             origin: origin.into(),
             told: BTreeMap::new(),
+            current: true,
+            legacy: None,
+        }
+    }
+
+    /// The same under the names of the first generation as well, if the role is that old.
+    pub fn with_legacy_names(self) -> Self {
+        Self {
+            legacy: Legacy::of(&self.origin),
+            ..self
+        }
+    }
+
+    /// The same under the names of the first generation alone.
+    pub fn only_legacy_names(self) -> Self {
+        Self {
+            current: false,
+            ..self.with_legacy_names()
         }
     }
 
@@ -37,6 +62,20 @@ impl Pulse {
     /// [`Pulse::delivered`] with the same snapshot once they are sent; until then
     /// the next envelopes carry these deltas again.
     pub fn envelopes(&self, snapshot: &Snapshot, now: i64) -> Vec<v2::Envelope> {
+        let mut envelopes = match self.current {
+            true => self.current(snapshot, now),
+            false => Vec::new(),
+        };
+        if let Some(legacy) = &self.legacy {
+            let messages = legacy.messages(snapshot, &self.told).into_iter();
+            let labels = Labels::default();
+            let envelope = |message| self.envelope(legacy.origin, &labels, message, now);
+            envelopes.extend(messages.map(envelope));
+        }
+        envelopes
+    }
+
+    fn current(&self, snapshot: &Snapshot, now: i64) -> Vec<v2::Envelope> {
         let mut envelopes = Vec::new();
         for (name, family) in &snapshot.families {
             if name == SCRAPE_ONLY {
@@ -50,7 +89,7 @@ impl Pulse {
                     }
                     Value::Level(level) => gauge(name, &family.unit, level),
                 };
-                envelopes.push(self.envelope(labels, message, now));
+                envelopes.push(self.envelope(&self.origin, labels, message, now));
             }
         }
         envelopes
@@ -73,15 +112,22 @@ impl Pulse {
             title: title.into(),
             body: body.into(),
         };
-        self.envelope(&Labels::default(), v2::envelope::Message::Event(event), now)
+        let event = v2::envelope::Message::Event(event);
+        self.envelope(&self.origin, &Labels::default(), event, now)
     }
 
-    fn envelope(&self, labels: &Labels, message: v2::envelope::Message, now: i64) -> v2::Envelope {
+    fn envelope(
+        &self,
+        origin: &str,
+        labels: &Labels,
+        message: v2::envelope::Message,
+        now: i64,
+    ) -> v2::Envelope {
         let mut deprecated_tags: BTreeMap<_, _> = labels
             .iter()
             .map(|(name, value)| (name.clone(), text(value)))
             .collect();
-        deprecated_tags.insert("origin".into(), text(&self.origin));
+        deprecated_tags.insert("origin".into(), text(origin));
         v2::Envelope {
             timestamp: now,
             source_id: self.source_id.clone(),
@@ -98,7 +144,7 @@ fn text(value: &str) -> v2::Value {
     }
 }
 
-fn counter(name: &str, delta: u64) -> v2::envelope::Message {
+pub(super) fn counter(name: &str, delta: u64) -> v2::envelope::Message {
     v2::envelope::Message::Counter(v2::Counter {
         name: name.into(),
         delta,
@@ -106,7 +152,7 @@ fn counter(name: &str, delta: u64) -> v2::envelope::Message {
     })
 }
 
-fn gauge(name: &str, unit: &str, level: f64) -> v2::envelope::Message {
+pub(super) fn gauge(name: &str, unit: &str, level: f64) -> v2::envelope::Message {
     let value = v2::GaugeValue {
         unit: unit.into(),
         value: (level * 100.0).floor() / 100.0,

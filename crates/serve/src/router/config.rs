@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     recents::RecentConfig,
-    settings::{GrpcLimits, QueueConfig, SelfMetricsConfig, TlsFiles},
+    settings::{GrpcLimits, PlaceConfig, QueueConfig, SelfMetricsConfig, TlsFiles},
 };
 
 /// The router: takes envelopes from agents and hands them to subscribers.
@@ -27,6 +27,8 @@ pub struct RouterConfig {
     /// Most bytes that wait for all subscribers together; past it each queue is
     /// held to its share.
     pub queues_total_bytes: usize,
+    /// Where the router runs, for what it tells readers of V1 that were too slow.
+    pub place: PlaceConfig,
     /// What is remembered for clients that ask for recent log lines.
     pub recent: RecentConfig,
     /// Plain-HTTP status page (`/healthz`, `/readyz`, `/metrics`); none when absent.
@@ -44,6 +46,7 @@ impl Default for RouterConfig {
             limits: GrpcLimits::default(),
             queue: QueueConfig::default(),
             queues_total_bytes: 512 << 20,
+            place: PlaceConfig::default(),
             recent: RecentConfig::default(),
             status: None,
             self_metrics: SelfMetricsConfig::default(),

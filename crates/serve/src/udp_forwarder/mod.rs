@@ -64,6 +64,7 @@ pub async fn start(
         LinksOptions {
             call: Call::BatchSender,
             hop: "udp forwarder",
+            place: Arc::default(),
             next: "agent",
             tiers: [Vec::new(), agent],
             connections: 1,
