@@ -28,7 +28,7 @@ use bytes::BytesMut;
 use logweir_drain::{
     Exit,
     block_list::BlockList,
-    delivery::{self, Delivery, DrainHandle, DrainStatus, Reporter},
+    delivery::{self, Delivery, DrainHandle, DrainStatus, Naming, Reporter},
     plan,
 };
 use logweir_net::{
@@ -36,7 +36,8 @@ use logweir_net::{
     tls::{Alpn, ClientTls, TlsError, Verify},
 };
 use logweir_proto::frames::push_frame;
-use logweir_route::Exchange;
+use logweir_route::{Exchange, SubscribeRequest};
+use tokio_util::sync::DropGuard;
 
 pub use api::DrainsApi;
 pub use config::{DeliveryConfig, DrainConfig};
@@ -48,6 +49,7 @@ pub(crate) use refusals::Refusals;
 use crate::{
     context::{ServeContext, StartError},
     grpc::Sink,
+    nozzles::Feed,
 };
 
 /// Who asks for a drain. Where two ask for the same, the first of these counts.
@@ -85,9 +87,26 @@ pub struct Listed {
     pub status: DrainStatus,
 }
 
+/// What drains need.
+pub(crate) struct Plan<'a> {
+    /// Where their queues are.
+    pub(crate) exchange: &'a Arc<Exchange>,
+    /// How is delivered.
+    pub(crate) config: &'a DeliveryConfig,
+    /// Vouches for receivers on a machine without authorities.
+    pub(crate) platform_ca: &'a Path,
+    /// Where apps are told about their drains.
+    pub(crate) notices: Box<dyn Sink>,
+    /// Names of apps, for envelopes that lack them.
+    pub(crate) naming: Option<Naming>,
+    /// What fills the queues, if nothing is published to the exchange.
+    pub(crate) feed: Option<Feed>,
+}
+
 /// The drains and nozzles that run over one exchange.
 pub struct Drains {
     exchange: Arc<Exchange>,
+    feed: Option<Feed>,
     delivery: Arc<Delivery>,
     inner: Mutex<Inner>,
 }
@@ -95,25 +114,26 @@ pub struct Drains {
 #[derive(Default)]
 struct Inner {
     wanted: BTreeMap<Origin, Vec<Exit>>,
-    running: HashMap<String, (Origin, DrainHandle)>,
+    running: HashMap<String, Running>,
+}
+
+struct Running {
+    origin: Origin,
+    handle: DrainHandle,
+    /// Dropped, its queue is filled no more.
+    _feeding: Option<DropGuard>,
 }
 
 impl Drains {
-    /// None yet. What apps are told goes into `notices`.
+    /// None yet.
     ///
     /// # Errors
     /// Authorities that cannot be loaded, or a range of addresses that is none.
-    pub(crate) fn new(
-        exchange: &Arc<Exchange>,
-        config: &DeliveryConfig,
-        platform_ca: &Path,
-        notices: Box<dyn Sink>,
-        context: &ServeContext,
-    ) -> Result<Arc<Self>, StartError> {
-        let delivery = delivery(config, platform_ca, reporter(notices), context)?;
+    pub(crate) fn new(plan: Plan<'_>, context: &ServeContext) -> Result<Arc<Self>, StartError> {
         Ok(Arc::new(Self {
-            exchange: Arc::clone(exchange),
-            delivery: Arc::new(delivery),
+            exchange: Arc::clone(plan.exchange),
+            feed: plan.feed.clone(),
+            delivery: Arc::new(delivery(plan, context)?),
             inner: Mutex::default(),
         }))
     }
@@ -131,23 +151,33 @@ impl Drains {
                 entry.or_insert_with(|| (*origin, exit.clone()));
             }
         }
-        let running = inner.running.values().map(|(_, handle)| handle.exit());
+        let running = inner.running.values().map(|one| one.handle.exit());
         let change = plan::change(running, wanted.values().map(|(_, exit)| exit));
         for id in &change.stop {
-            if let Some((_, old)) = inner.running.remove(id) {
-                old.stop();
+            if let Some(old) = inner.running.remove(id) {
+                old.handle.stop();
             }
         }
         for exit in change.start {
             tracing::debug!(drain = exit.id(), url = exit.shown(), "a drain begins");
-            let queue = self.exchange.subscribe(exit.request());
+            let request = exit.request();
+            let queue = match &self.feed {
+                None => self.exchange.subscribe(request.clone()),
+                // Nothing is published to it; its subscriptions are but queues.
+                Some(_) => self.exchange.subscribe(SubscribeRequest::default()),
+            };
+            let feeding = self.feed.as_ref().map(|feed| feed.fill(&request, &queue));
             let id = exit.id().to_owned();
-            let handle = delivery::start(exit, queue, &self.delivery);
-            inner.running.insert(id, (origin, handle));
+            let running = Running {
+                origin,
+                handle: delivery::start(exit, queue, &self.delivery),
+                _feeding: feeding,
+            };
+            inner.running.insert(id, running);
         }
         for (id, (origin, _)) in wanted {
             if let Some(running) = inner.running.get_mut(&id) {
-                running.0 = origin;
+                running.origin = origin;
             }
         }
     }
@@ -185,7 +215,7 @@ impl Drains {
             .lock()
             .running
             .get(id)
-            .map(|(_, handle)| handle.replay());
+            .map(|one| one.handle.replay());
         match replay {
             None => Ok(None),
             Some(replay) => replay.await,
@@ -197,11 +227,11 @@ impl Drains {
     }
 }
 
-fn listed((origin, handle): &(Origin, DrainHandle)) -> Listed {
+fn listed(one: &Running) -> Listed {
     Listed {
-        origin: *origin,
-        exit: handle.exit().clone(),
-        status: handle.status(),
+        origin: one.origin,
+        exit: one.handle.exit().clone(),
+        status: one.handle.status(),
     }
 }
 
@@ -216,12 +246,8 @@ fn reporter(notices: Box<dyn Sink>) -> Reporter {
     })
 }
 
-fn delivery(
-    config: &DeliveryConfig,
-    platform_ca: &Path,
-    reporter: Reporter,
-    context: &ServeContext,
-) -> Result<Delivery, StartError> {
+fn delivery(plan: Plan<'_>, context: &ServeContext) -> Result<Delivery, StartError> {
+    let (config, platform_ca) = (plan.config, plan.platform_ca);
     let block_list = BlockList::parse(config.blocked_ranges.iter().map(String::as_str))
         .map_err(|error| StartError::Setting(format!("delivery.blocked_ranges: {error}")))?;
     let load = |suites: &[String]| {
@@ -241,8 +267,8 @@ fn delivery(
         resolver: Resolver::new(),
         settings: config.settings(),
         spool: config.spool(),
-        names: None,
-        reporter,
+        names: plan.naming,
+        reporter: reporter(plan.notices),
         shutdown: context.shutdown.clone(),
     })
 }

@@ -3,9 +3,11 @@
 //!
 //! A new kind is a file here with its settings, and a table of [`NozzleConfig`].
 
+mod feed;
 mod file;
 mod graphite;
 mod kafka;
+mod role;
 
 #[cfg(test)]
 mod tests;
@@ -15,9 +17,11 @@ use logweir_proto::peek::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use feed::Feed;
 pub use file::FileConfig;
 pub use graphite::GraphiteConfig;
 pub use kafka::KafkaConfig;
+pub use role::{NozzleRoleConfig, start};
 
 /// An exit that only the configuration can name, as it may write to files of this machine. One
 /// of its tables says where to: `file`, `graphite` or `kafka`.

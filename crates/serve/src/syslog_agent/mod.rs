@@ -65,7 +65,15 @@ pub async fn start(
     let registry = Registry::new();
     let notices = notices(&config, &exchange, context, &mut started)?;
     let own = &config.delivery;
-    let drains = Drains::new(&exchange, own, &config.tls.ca, notices(), context)?;
+    let plan = drains::Plan {
+        exchange: &exchange,
+        config: own,
+        platform_ca: &config.tls.ca,
+        notices: notices(),
+        naming: None,
+        feed: None,
+    };
+    let drains = Drains::new(plan, context)?;
     let takes = Declared {
         drains: Some(own.url_defaults()),
         nozzles: false,
