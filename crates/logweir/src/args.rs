@@ -108,6 +108,16 @@ pub(crate) enum Command {
         logweir log-cache-gateway --config /etc/logweir.toml\n  \
         LOGWEIR_LOG_CACHE_GATEWAY_LOG_CACHE=10.0.0.5:8080 logweir log-cache-gateway")]
     LogCacheGateway(OpenRoleArgs),
+    /// Run an auth proxy: lets users read their apps from a log cache gateway
+    #[command(after_help = "Examples:\n  \
+        logweir log-cache-auth-proxy --config /etc/logweir.toml\n  \
+        LOGWEIR_LOG_CACHE_AUTH_PROXY_GATEWAY=https://10.0.0.5:8081 logweir log-cache-auth-proxy")]
+    LogCacheAuthProxy(RoleArgs),
+    /// Run a log cache's syslog server: RFC 5424 messages to a log cache node
+    #[command(after_help = "Examples:\n  \
+        logweir log-cache-syslog-server --config /etc/logweir.toml\n  \
+        LOGWEIR_LOG_CACHE_SYSLOG_SERVER_LOG_CACHE=10.0.0.5:8080 logweir log-cache-syslog-server")]
+    LogCacheSyslogServer(OpenRoleArgs),
     /// The verbs for people.
     #[command(flatten)]
     Verb(Box<logweir_cli::Verb>),

@@ -9,7 +9,7 @@ use logweir_net::{
     pki::{self, Authority, PkiError},
     tls::{Alpn, ClientAuth, ClientTls, ServerTls, TlsError, TlsPaths, Verify},
 };
-use logweir_serve::settings::TlsFiles;
+use logweir_serve::{settings::TlsFiles, syslog_in::SyslogTls};
 
 use crate::{
     config::{
@@ -88,6 +88,8 @@ pub(crate) fn check(role: Role, settings: &Settings, loaded: &Loaded) -> Result<
         nozzle,
         log_cache,
         log_cache_gateway,
+        log_cache_auth_proxy,
+        log_cache_syslog_server,
         ..
     } = settings;
     let mut checks: Vec<(&str, Result<(), TlsError>)> = Vec::new();
@@ -99,16 +101,7 @@ pub(crate) fn check(role: Role, settings: &Settings, loaded: &Loaded) -> Result<
                 checks.push(("run.https", https(&files.cert, &files.key)));
             }
             if let Some(files) = &syslog.tls {
-                let tls = TlsFiles {
-                    cert: files.cert.clone(),
-                    key: files.key.clone(),
-                    ca: files.ca.clone(),
-                };
-                let check = match files.ca.as_os_str().is_empty() {
-                    true => https(&files.cert, &files.key),
-                    false => server(&tls, &[]),
-                };
-                checks.push(("syslog.tls", check));
+                checks.push(("syslog.tls", syslog_door(files)));
             }
         }
         Role::Agent => {
@@ -144,6 +137,28 @@ pub(crate) fn check(role: Role, settings: &Settings, loaded: &Loaded) -> Result<
             }
             if let Some(door) = &own.metrics {
                 checks.push(("log_cache_gateway.metrics.tls", server(&door.tls, &[])));
+            }
+        }
+        Role::LogCacheAuthProxy => {
+            let own = log_cache_auth_proxy;
+            if let Some(files) = &own.https {
+                checks.push(("log_cache_auth_proxy.https", https(&files.cert, &files.key)));
+            }
+            if let Some(door) = &own.metrics {
+                checks.push(("log_cache_auth_proxy.metrics.tls", server(&door.tls, &[])));
+            }
+        }
+        Role::LogCacheSyslogServer => {
+            let own = log_cache_syslog_server;
+            let key = "log_cache_syslog_server.log_cache_tls";
+            checks.push((key, client(&own.log_cache_tls)));
+            if let Some(files) = &own.tls {
+                let key = "log_cache_syslog_server.tls";
+                checks.push((key, syslog_door(files)));
+            }
+            if let Some(door) = &own.metrics {
+                let key = "log_cache_syslog_server.metrics.tls";
+                checks.push((key, server(&door.tls, &[])));
             }
         }
         Role::TrafficController => {
@@ -244,6 +259,19 @@ fn https(cert: &Path, key: &Path) -> Result<(), TlsError> {
         ca: PathBuf::new(),
     };
     ServerTls::load(&paths, ClientAuth::None, &[], Alpn::HttpAll).map(drop)
+}
+
+/// A syslog door asks for certificates where it is told of authorities.
+fn syslog_door(files: &SyslogTls) -> Result<(), TlsError> {
+    if files.ca.as_os_str().is_empty() {
+        return https(&files.cert, &files.key);
+    }
+    let tls = TlsFiles {
+        cert: files.cert.clone(),
+        key: files.key.clone(),
+        ca: files.ca.clone(),
+    };
+    server(&tls, &[])
 }
 
 fn client(files: &TlsFiles) -> Result<(), TlsError> {

@@ -65,6 +65,10 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Nozzle(args) => start::role(Flags::role(Role::Nozzle, args)),
         Command::LogCache(args) => start::role(Flags::role(Role::LogCache, args)),
         Command::LogCacheGateway(args) => start::role(Flags::open(Role::LogCacheGateway, args)),
+        Command::LogCacheAuthProxy(args) => start::role(Flags::role(Role::LogCacheAuthProxy, args)),
+        Command::LogCacheSyslogServer(args) => {
+            start::role(Flags::open(Role::LogCacheSyslogServer, args))
+        }
         Command::Verb(verb) => Ok(ExitCode::from(verbs(*verb)?)),
         Command::Config(args) => config_verbs::run(args.command),
         Command::Version => {

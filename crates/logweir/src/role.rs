@@ -9,6 +9,8 @@ use logweir_serve::{
     forwarder_agent::{self, ForwarderAgentConfig},
     gateway::{self, GatewayConfig},
     log_cache::{self, LogCacheConfig, LogCacheGatewayConfig},
+    log_cache_auth_proxy::{self, LogCacheAuthProxyConfig},
+    log_cache_syslog::{self, LogCacheSyslogConfig},
     nozzles::{self, NozzleRoleConfig},
     prom_scraper::{self, PromScraperConfig},
     rlp::{self, RlpConfig},
@@ -52,6 +54,10 @@ pub(crate) enum Role {
     LogCache,
     /// Readers of the log cache without gRPC.
     LogCacheGateway,
+    /// Guards a gateway of the log cache.
+    LogCacheAuthProxy,
+    /// Hands syslog messages to a log cache.
+    LogCacheSyslogServer,
 }
 
 impl Role {
@@ -73,6 +79,8 @@ impl Role {
             Self::Nozzle => "nozzle",
             Self::LogCache => "log-cache",
             Self::LogCacheGateway => "log-cache-gateway",
+            Self::LogCacheAuthProxy => "log-cache-auth-proxy",
+            Self::LogCacheSyslogServer => "log-cache-syslog-server",
         }
     }
 
@@ -115,6 +123,10 @@ pub(crate) enum RoleConfig {
     LogCache(Box<LogCacheConfig>),
     /// The log cache gateway.
     LogCacheGateway(Box<LogCacheGatewayConfig>),
+    /// The auth proxy of a log cache.
+    LogCacheAuthProxy(Box<LogCacheAuthProxyConfig>),
+    /// The syslog server of a log cache.
+    LogCacheSyslogServer(Box<LogCacheSyslogConfig>),
 }
 
 /// Starts the role. Every door is bound when this returns.
@@ -138,5 +150,9 @@ pub(crate) async fn start(
         RoleConfig::Nozzle(config) => nozzles::start(*config, context).await,
         RoleConfig::LogCache(config) => log_cache::start(*config, context).await,
         RoleConfig::LogCacheGateway(config) => log_cache::start_gateway(*config, context).await,
+        RoleConfig::LogCacheAuthProxy(config) => {
+            log_cache_auth_proxy::start(*config, context).await
+        }
+        RoleConfig::LogCacheSyslogServer(config) => log_cache_syslog::start(*config, context).await,
     }
 }

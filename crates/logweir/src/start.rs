@@ -235,6 +235,12 @@ fn role_config(role: Role, settings: &Settings) -> RoleConfig {
             own.auth = settings.auth.clone();
             RoleConfig::LogCacheGateway(Box::new(own))
         }
+        Role::LogCacheAuthProxy => {
+            RoleConfig::LogCacheAuthProxy(Box::new(settings.log_cache_auth_proxy.clone()))
+        }
+        Role::LogCacheSyslogServer => {
+            RoleConfig::LogCacheSyslogServer(Box::new(settings.log_cache_syslog_server.clone()))
+        }
         Role::ForwarderAgent => {
             RoleConfig::ForwarderAgent(Box::new(settings.forwarder_agent.clone()))
         }
@@ -266,6 +272,7 @@ fn role_config(role: Role, settings: &Settings) -> RoleConfig {
             traffic_controller,
             delivery: settings.delivery.clone(),
             names: settings.names.clone(),
+            log_cache: settings.log_cache.clone(),
             data_dir: settings.data_dir.clone(),
         })),
     }
@@ -365,6 +372,18 @@ fn with_certificates(role: Role, settings: &Settings, certs: &Path) -> Settings 
         }
         Role::LogCacheGateway => {
             let own = &mut settings.log_cache_gateway;
+            fill(&mut own.log_cache_tls, &client);
+            if let Some(door) = &mut own.metrics {
+                fill(&mut door.tls, &server("log-cache"));
+            }
+        }
+        Role::LogCacheAuthProxy => {
+            if let Some(door) = &mut settings.log_cache_auth_proxy.metrics {
+                fill(&mut door.tls, &server("log-cache"));
+            }
+        }
+        Role::LogCacheSyslogServer => {
+            let own = &mut settings.log_cache_syslog_server;
             fill(&mut own.log_cache_tls, &client);
             if let Some(door) = &mut own.metrics {
                 fill(&mut door.tls, &server("log-cache"));

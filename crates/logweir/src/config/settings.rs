@@ -11,6 +11,8 @@ use logweir_serve::{
     forwarder_agent::ForwarderAgentConfig,
     gateway::{GatewayConfig, HttpsFiles},
     log_cache::{LogCacheConfig, LogCacheGatewayConfig},
+    log_cache_auth_proxy::LogCacheAuthProxyConfig,
+    log_cache_syslog::LogCacheSyslogConfig,
     names::NamesConfig,
     nozzles::{NozzleConfig, NozzleRoleConfig},
     otlp::OtlpConfig,
@@ -69,6 +71,10 @@ pub(crate) struct Settings {
     pub(crate) log_cache: LogCacheConfig,
     /// The log cache gateway.
     pub(crate) log_cache_gateway: LogCacheGatewayConfig,
+    /// The auth proxy of a log cache.
+    pub(crate) log_cache_auth_proxy: LogCacheAuthProxyConfig,
+    /// The syslog server of a log cache.
+    pub(crate) log_cache_syslog_server: LogCacheSyslogConfig,
     /// The prom scraper. `logweir run` takes its targets and their settings.
     pub(crate) prom_scraper: PromScraperConfig,
     /// The statsd injector.
@@ -144,6 +150,8 @@ impl Default for Settings {
             syslog_agent: SyslogAgentConfig::default(),
             log_cache: LogCacheConfig::default(),
             log_cache_gateway: LogCacheGatewayConfig::default(),
+            log_cache_auth_proxy: LogCacheAuthProxyConfig::default(),
+            log_cache_syslog_server: LogCacheSyslogConfig::default(),
             prom_scraper: PromScraperConfig::default(),
             statsd_injector: StatsdInjectorConfig::default(),
             delivery: DeliveryConfig::default(),

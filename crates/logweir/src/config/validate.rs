@@ -3,8 +3,9 @@
 
 mod doors;
 mod drains;
-mod nozzles;
 mod log_cache;
+mod log_cache_doors;
+mod nozzles;
 mod roles;
 mod rules;
 mod sources;
@@ -52,6 +53,8 @@ pub(crate) fn check(role: Role, loaded: &Loaded, insecure: bool) -> Result<(), C
         Role::Nozzle => found.nozzle(settings),
         Role::LogCache => found.log_cache(settings),
         Role::LogCacheGateway => found.log_cache_gateway(settings),
+        Role::LogCacheAuthProxy => found.log_cache_auth_proxy(settings),
+        Role::LogCacheSyslogServer => found.log_cache_syslog_server(settings),
     }
     let doors = doors::doors(role, settings);
     found.distinct(&doors);

@@ -3,12 +3,14 @@
 
 mod agent;
 mod binding_cache;
+mod cf_auth_proxy;
 mod doppler;
 mod envstruct;
 mod forwarder_agent;
 mod gateway;
 mod go_duration;
 mod log_cache;
+mod log_cache_syslog;
 mod prom_scraper;
 mod report;
 mod rlp;
@@ -70,16 +72,11 @@ pub(crate) enum Name {
     LogCache,
     /// The log cache gateway.
     LogCacheGateway,
-    /// One of the peers that later builds play.
-    NotYet(&'static str),
+    /// The auth proxy of a log cache.
+    CfAuthProxy,
+    /// The syslog server of a log cache.
+    LogCacheSyslogServer,
 }
-
-const NOT_YET: [&str; 4] = [
-    "cf-auth-proxy",
-    "log-cache-cf-auth-proxy",
-    "syslog-server",
-    "log-cache-syslog-server",
-];
 
 /// The peer that a program name stands for.
 pub(crate) fn of_program(program: &OsStr) -> Option<Name> {
@@ -98,10 +95,9 @@ pub(crate) fn of_program(program: &OsStr) -> Option<Name> {
         "statsd-injector" => Some(Name::StatsdInjector),
         "log-cache" => Some(Name::LogCache),
         "log-cache-gateway" | "gateway" => Some(Name::LogCacheGateway),
-        _ => NOT_YET
-            .into_iter()
-            .find(|known| *known == name)
-            .map(Name::NotYet),
+        "cf-auth-proxy" | "log-cache-cf-auth-proxy" => Some(Name::CfAuthProxy),
+        "syslog-server" | "log-cache-syslog-server" => Some(Name::LogCacheSyslogServer),
+        _ => None,
     }
 }
 
@@ -174,16 +170,11 @@ pub(crate) fn play(name: Name, variables: &BTreeMap<String, String>) -> ExitCode
         Name::PromScraper => (prom_scraper::REFUSED, prom_scraper::load(variables)),
         Name::LogCache => (log_cache::REFUSED, log_cache::load(variables)),
         Name::LogCacheGateway => (log_cache::REFUSED, log_cache::load_gateway(variables)),
-        Name::StatsdInjector => return play_with_flags(&[]),
-        Name::NotYet(name) => {
-            console::err(&format!(
-                "logweir: started as `{name}`, a role that this build does not play yet; it plays \
-                 doppler, rlp, rlp-gateway, loggregator-agent, trafficcontroller, \
-                 udp-forwarder, syslog-binding-cache, forwarder-agent, syslog-agent, \
-                 prom-scraper, statsd-injector, log-cache and log-cache-gateway"
-            ));
-            return ExitCode::FAILURE;
+        Name::CfAuthProxy => (cf_auth_proxy::REFUSED, cf_auth_proxy::load(variables)),
+        Name::LogCacheSyslogServer => {
+            (log_cache_syslog::REFUSED, log_cache_syslog::load(variables))
         }
+        Name::StatsdInjector => return play_with_flags(&[]),
     };
     play_loaded(name, refused, loaded)
 }
@@ -251,7 +242,10 @@ fn play_loaded(name: Name, refused: &str, loaded: Result<Peer, String>) -> ExitC
             Name::SyslogAgent => syslog_agent::started(&doors),
             Name::PromScraper => prom_scraper::started(&doors),
             Name::StatsdInjector => statsd_injector::started(&doors),
-            Name::LogCache | Name::LogCacheGateway | Name::NotYet(_) => Vec::new(),
+            Name::LogCache
+            | Name::LogCacheGateway
+            | Name::CfAuthProxy
+            | Name::LogCacheSyslogServer => Vec::new(),
         };
         for line in lines {
             console::err(&format!("{}{line}", format.prefix()));

@@ -70,6 +70,9 @@ fn program_names_are_peers() {
     assert_eq!(of("trafficcontroller"), Some(Name::TrafficController));
     assert_eq!(of("gateway"), Some(Name::LogCacheGateway));
     assert_eq!(of("log-cache"), Some(Name::LogCache));
+    assert_eq!(of("cf-auth-proxy"), Some(Name::CfAuthProxy));
+    let syslog = Some(Name::LogCacheSyslogServer);
+    assert_eq!(of("log-cache-syslog-server"), syslog);
     assert_eq!(of("logweir"), None);
 }
 

@@ -23,13 +23,15 @@ pub struct LogCacheSyslogConfig {
     pub listen: SocketAddr,
     /// TLS of the door; plain TCP when absent.
     pub tls: Option<SyslogTls>,
-    /// The log cache node, `host:port`.
-    pub node: String,
+    /// A log cache node, `host:port`.
+    pub log_cache: String,
+    /// Identity towards the node.
+    pub log_cache_tls: TlsFiles,
+    /// The node has no TLS: only a peer's environment can say so.
+    #[serde(skip)]
+    pub plaintext: bool,
     /// Name that the node's certificate must carry.
-    pub node_name: String,
-    /// Identity towards the node, and the authorities that sign it; plain HTTP/2 when
-    /// absent.
-    pub node_tls: Option<TlsFiles>,
+    pub log_cache_name: String,
     /// A connection that brings nothing for this long is closed; `0s` never.
     #[serde(with = "duration")]
     #[schemars(with = "duration::Text")]
@@ -56,9 +58,10 @@ impl Default for LogCacheSyslogConfig {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 6067)),
             tls: None,
-            node: "127.0.0.1:8080".into(),
-            node_name: SERVER_NAME.into(),
-            node_tls: None,
+            log_cache: "127.0.0.1:8080".into(),
+            log_cache_tls: TlsFiles::default(),
+            plaintext: false,
+            log_cache_name: SERVER_NAME.into(),
             idle_timeout: Duration::from_secs(120),
             message_bytes: 65 << 10,
             connections: 1_000,

@@ -116,9 +116,10 @@ fn to_node(
     started: &mut Started,
 ) -> Result<ToNode, StartError> {
     let part = "the log cache's syslog server";
-    let dialer = cluster::dialer(part, config.node_tls.as_ref(), &config.node_name, context)?;
-    let names = std::slice::from_ref(&config.node);
-    let mut targets = doors::targets("log_cache_syslog_server.node", names)?;
+    let files = (!config.plaintext).then_some(&config.log_cache_tls);
+    let dialer = cluster::dialer(part, files, &config.log_cache_name, context)?;
+    let names = std::slice::from_ref(&config.log_cache);
+    let mut targets = doors::targets("log_cache_syslog_server.log_cache", names)?;
     let target = targets.remove(0);
     let exchange = Exchange::new(exchange_limits(
         &config.queue,
@@ -128,7 +129,12 @@ fn to_node(
     started.hop("log cache syslog server", &exchange);
     // Filled past the index: every envelope goes to the node.
     let queue = exchange.subscribe(SubscribeRequest::default());
-    let node = Arc::new(Node::new(&config.node, target, dialer, Resolver::new()));
+    let node = Arc::new(Node::new(
+        &config.log_cache,
+        target,
+        dialer,
+        Resolver::new(),
+    ));
     let (dialled, remarks) = (Arc::clone(&node), readiness.clone());
     let abort = context.shutdown.abort.clone();
     // Not tracked: it would hold up an end that has nothing more to send.

@@ -54,6 +54,8 @@ pub(super) fn doors(role: Role, settings: &Settings) -> Vec<Door> {
         nozzle,
         log_cache,
         log_cache_gateway,
+        log_cache_auth_proxy,
+        log_cache_syslog_server,
         dropsonde,
         ..
     } = settings;
@@ -193,6 +195,31 @@ pub(super) fn doors(role: Role, settings: &Settings) -> Vec<Door> {
             let key = "log_cache_gateway.metrics.listen";
             add(key, metrics, false, Guard::Certificate);
             let key = "log_cache_gateway.status";
+            add(key, own.status, false, Guard::Certificate);
+        }
+        Role::LogCacheAuthProxy => {
+            let own = log_cache_auth_proxy;
+            let metrics = own.metrics.as_ref().map(|door| door.listen);
+            // It is a guard itself, by tokens.
+            let key = "log_cache_auth_proxy.listen";
+            add(key, Some(own.listen), false, Guard::Certificate);
+            let key = "log_cache_auth_proxy.metrics.listen";
+            add(key, metrics, false, Guard::Certificate);
+            let key = "log_cache_auth_proxy.status";
+            add(key, own.status, false, Guard::Certificate);
+        }
+        Role::LogCacheSyslogServer => {
+            let own = log_cache_syslog_server;
+            let metrics = own.metrics.as_ref().map(|door| door.listen);
+            let guard = match own.tls.as_ref() {
+                Some(tls) if !tls.ca.as_os_str().is_empty() => Guard::Certificate,
+                _ => Guard::Nothing,
+            };
+            let key = "log_cache_syslog_server.listen";
+            add(key, Some(own.listen), false, guard);
+            let key = "log_cache_syslog_server.metrics.listen";
+            add(key, metrics, false, Guard::Certificate);
+            let key = "log_cache_syslog_server.status";
             add(key, own.status, false, Guard::Certificate);
         }
         Role::ForwarderAgent => {
