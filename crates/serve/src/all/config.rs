@@ -6,6 +6,7 @@ use crate::{
     agent::AgentConfig,
     drains::DeliveryConfig,
     gateway::{GatewayConfig, HttpsFiles},
+    log_cache::LogCacheConfig,
     names::NamesConfig,
     otlp::OtlpConfig,
     prom_scraper::PromScraperConfig,
@@ -64,6 +65,8 @@ pub struct RunConfig {
     pub names: Option<NamesConfig>,
     /// Where the drains that people add are kept.
     pub data_dir: PathBuf,
+    /// What the log cache keeps.
+    pub log_cache: LogCacheConfig,
     /// V1 sessions of the front door.
     pub traffic_controller: TrafficControllerConfig,
 }

@@ -4,6 +4,7 @@ mod config;
 
 use std::sync::Arc;
 
+use logweir_cache::Store;
 use logweir_drain::delivery::Naming;
 use logweir_net::tls::Alpn;
 use logweir_route::{Exchange, notice_v1::Place};
@@ -20,9 +21,9 @@ use crate::{
     front::{AccessLog, Front, MetricsAccess, Readiness, StatusPages},
     gateway::{self, Gateway},
     grpc::{Door, Doppler, Ingress, Readers, ReadersOptions, Sink, Upstream, V1Readers},
+    log_cache::{self, Cache, Local},
     metrics::Registry,
-    names,
-    otlp,
+    names, otlp,
     outlet::OpenSink,
     prom_scraper,
     recents::Recents,
@@ -76,6 +77,13 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
         message_bytes,
         hop: "logweir",
     };
+    let store = Arc::new(Store::new(config.log_cache.store.limits()));
+    let recents = Recents::fill(&exchange, Arc::clone(&store), context);
+    let kept = Local::of_exchange(store, recents.clone(), Arc::clone(&readers));
+    let cache = Arc::new(Cache::new(Arc::new(kept)));
+    let cached = Registry::new();
+    log_cache::collect(&cached, &cache);
+    log_cache::keep_fresh(&cache, context);
     let doppler = Doppler {
         readers: V1Readers::new(
             Arc::clone(&exchange),
@@ -83,11 +91,12 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
             options,
             place(&config),
         ),
-        recents: Recents::start(&exchange, &config.router.recent, &registry, context),
+        recents: Some(recents),
     };
     let source = Source::local(Arc::clone(&doppler.readers), doppler.recents.clone());
     let readers_v2 = Some(Arc::clone(&readers));
     let door = Door::of_both(Some(publishing), readers_v2, Some(doppler));
+    let door = door.with_cache(Arc::clone(&cache));
     let limits = &config.router.limits;
     let at = doors::GrpcDoor {
         name: "grpc",
@@ -172,6 +181,13 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
     let drains_api = DrainsApi::open(&drains, &authorizer, defaults, &config.data_dir)?;
     drains::collect(&drain_metrics, &drains);
 
+    let guard = log_cache::Guard {
+        authorizer: Arc::clone(&authorizer),
+        stream: config.gateway.stream.clone(),
+        whole_door: false,
+        stop: context.shutdown.stop.clone(),
+    };
+    let cache_api = log_cache::Api::new(log_cache::Upstream::Here(cache), guard, &cached);
     let upstream = gateway::Upstream::Local(readers);
     let gateway = Gateway::new(
         upstream,
@@ -198,13 +214,15 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
             ("rlp", proxy.clone()),
             ("gateway", front_metrics),
             ("traffic-controller", sessions.clone()),
+            ("log-cache", cached),
             ("syslog-agent", drain_metrics),
         ],
         access: MetricsAccess::of_door(config.http, Some(authorizer)),
     };
     let front = Front::new(Some(gateway), Some(pages), AccessLog::Tracing)
         .with_traffic_controller(controller)
-        .with_drains(drains_api);
+        .with_drains(drains_api)
+        .with_log_cache(cache_api);
     let settings = Front::http_settings();
     doors::http(
         "http",

@@ -33,6 +33,9 @@ use crate::{
     grpc::{ReaderStream, Readers},
 };
 
+/// Everything that comes in by any way.
+type Live = stream::SelectAll<ReaderStream>;
+
 /// Most envelopes of history.
 pub(super) const MOST: u32 = 10_000;
 
@@ -49,7 +52,7 @@ const AHEAD_BYTES: usize = 1 << 20;
 /// `InvalidArgument` for a wrong question, `ResourceExhausted` past the most streams.
 pub(super) async fn open(
     local: &Local,
-    readers: &Readers,
+    readers: &[&Readers],
     request: FollowRequest,
 ) -> Result<BatchStream, Status> {
     if request.source_id.is_empty() {
@@ -85,7 +88,10 @@ pub(super) async fn open(
         use_preferred_tags: true,
         ..v2::EgressBatchRequest::default()
     };
-    let mut live = readers.open(wanted, None)?;
+    let mut live = stream::SelectAll::new();
+    for readers in readers {
+        live.push(readers.open(wanted.clone(), None)?);
+    }
     let history = match query.limit {
         0 => Vec::new(),
         _ => local.history(query).await?,
@@ -131,7 +137,7 @@ fn selectors(source: &str, types: Types) -> Vec<v2::Selector> {
 }
 
 /// What came to the live stream while history was read.
-fn ahead(live: &mut ReaderStream, pattern: Option<&Regex>) -> Vec<Bytes> {
+fn ahead(live: &mut Live, pattern: Option<&Regex>) -> Vec<Bytes> {
     let mut taken = Vec::new();
     let mut bytes = 0;
     while bytes < AHEAD_BYTES {
@@ -218,7 +224,7 @@ impl Seen {
 
 /// The live stream without what was in history.
 struct Rest {
-    live: ReaderStream,
+    live: Live,
     pattern: Option<Regex>,
     /// Until when live envelopes are compared.
     seen: Option<(Seen, Instant)>,

@@ -46,19 +46,13 @@ const FOLLOWERS: usize = 10_000;
 /// The store of this process.
 pub struct Local {
     store: Arc<Store>,
-    fed: Fed,
-    readers: Arc<Readers>,
+    /// What fills the store off an exchange, and the readers of that exchange.
+    tapped: Option<(Recents, Arc<Readers>)>,
+    /// What comes by [`Local::keep`], for those who follow, and who they are.
+    sends: (Arc<Exchange>, Arc<Readers>),
     looking: Semaphore,
     malformed: AtomicU64,
     egress: AtomicU64,
-}
-
-/// How envelopes come into the store.
-enum Fed {
-    /// Off an exchange, whose readers are those who follow.
-    ByExchange(Recents),
-    /// By [`Local::keep`], which hands on to those who follow.
-    BySends(Arc<Exchange>),
 }
 
 /// What became of a batch.
@@ -71,13 +65,17 @@ pub struct Kept {
 }
 
 impl Local {
-    /// The store that `recents` fill off an exchange with these readers.
+    /// A store that `recents` fill off an exchange with these readers.
     pub fn of_exchange(store: Arc<Store>, recents: Recents, readers: Arc<Readers>) -> Self {
-        Self::build(store, Fed::ByExchange(recents), readers)
+        Self::build(store, Some((recents, readers)))
     }
 
-    /// A store that is filled by [`Local::keep`].
+    /// A store that nothing but [`Local::keep`] fills.
     pub fn of_sends(store: Arc<Store>) -> Self {
+        Self::build(store, None)
+    }
+
+    fn build(store: Arc<Store>, tapped: Option<(Recents, Arc<Readers>)>) -> Self {
         let exchange = Exchange::new(ExchangeLimits {
             queue: FOLLOWER,
             total_bytes: FOLLOWERS_BYTES,
@@ -88,14 +86,10 @@ impl Local {
             hop: "log-cache",
         };
         let readers = Readers::new(Arc::clone(&exchange), Upstream::Exchange, options);
-        Self::build(store, Fed::BySends(exchange), readers)
-    }
-
-    fn build(store: Arc<Store>, fed: Fed, readers: Arc<Readers>) -> Self {
         Self {
             store,
-            fed,
-            readers,
+            tapped,
+            sends: (exchange, readers),
             looking: Semaphore::new(LOOKING),
             malformed: AtomicU64::new(0),
             egress: AtomicU64::new(0),
@@ -119,9 +113,8 @@ impl Local {
         let kept = self.put(batch);
         // Whoever follows has subscribed before it looks into the store: it finds there
         // what is not handed on here.
-        if let Fed::BySends(exchange) = &self.fed
-            && self.readers.open_streams() > 0
-        {
+        let (exchange, followers) = &self.sends;
+        if followers.open_streams() > 0 {
             exchange.publisher().publish(batch);
         }
         kept
@@ -191,13 +184,15 @@ impl Local {
     /// # Errors
     /// `InvalidArgument` for a wrong question, `ResourceExhausted` past the most streams.
     pub async fn follow(&self, request: FollowRequest) -> Result<BatchStream, Status> {
-        follow::open(self, &self.readers, request).await
+        let tapped = self.tapped.iter().map(|(_, readers)| &**readers);
+        let readers: Vec<&Readers> = tapped.chain([&*self.sends.1]).collect();
+        follow::open(self, &readers, request).await
     }
 
     /// The envelopes that a query finds, on as many pages as it takes. Whoever has
     /// subscribed before finds all that the subscription has missed.
     pub(super) async fn history(&self, mut query: Query) -> Result<Vec<Bytes>, Status> {
-        if let Fed::ByExchange(recents) = &self.fed {
+        if let Some((recents, _)) = &self.tapped {
             recents.settle().await;
         }
         let mut found: Vec<Bytes> = Vec::new();
@@ -252,7 +247,7 @@ impl Local {
 
     /// What was published before the question is in the answer.
     fn catch_up(&self) {
-        if let Fed::ByExchange(recents) = &self.fed {
+        if let Some((recents, _)) = &self.tapped {
             recents.barrier();
         }
     }
