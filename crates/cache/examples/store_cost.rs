@@ -3,7 +3,11 @@
 //!
 //! `cargo run --release -p logweir-cache --example store_cost [SOURCES]`
 
-#![allow(clippy::print_stdout, clippy::unwrap_used)] // it is all that it does
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation
+)] // it is all that it does
 
 use std::{fs, time::Instant};
 
@@ -92,6 +96,13 @@ fn line(random: &mut Random, number: usize) -> String {
     text
 }
 
+fn put_varint(out: &mut [u8], value: i64) {
+    for (byte, shift) in out.iter_mut().zip((0..).step_by(7)) {
+        let more = if shift < 56 { 0x80 } else { 0 };
+        *byte = (value >> shift & 0x7F) as u8 | more;
+    }
+}
+
 fn processor() -> f64 {
     let stat = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     stat.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9
@@ -148,21 +159,28 @@ fn main() {
             per_source_envelopes: None,
             compress,
         });
-        let (before, since) = (resident(), processor());
-        for _ in 0..10 {
-            for few in known.chunks(BATCH) {
-                let puts = few.iter().map(|(source, timestamp, envelope)| Put {
-                    source_id: &names[*source],
-                    timestamp: *timestamp,
-                    types: Types::LOG,
-                    envelope,
-                });
-                store.put(0, puts);
+        let (before, mut spent) = (resident(), 0.0);
+        for (round, few) in (0..).zip((0..10).flat_map(|_| known.chunks(BATCH))) {
+            let mut few = few.to_vec();
+            // As several instances log: never quite in order.
+            for (at, (_, timestamp, envelope)) in (0..).zip(&mut few) {
+                let late = (at * 7919 % 100) * 1000;
+                *timestamp = 1_700_000_000_000_000_000 + round * 2_000_000 + at * 20_000 - late;
+                put_varint(&mut envelope[1..10], *timestamp);
             }
+            let puts = few.iter().map(|(source, timestamp, envelope)| Put {
+                source_id: &names[*source],
+                timestamp: *timestamp,
+                types: Types::LOG,
+                envelope,
+            });
+            let since = processor();
+            store.put(0, puts);
+            spent += processor() - since;
         }
         println!(
             "compressed {compress}: {:.2} CPU-s, {:.0} MiB counted, {:.0} MiB resident",
-            processor() - since,
+            spent,
             store.stats().bytes as f64 / 1_048_576.0,
             resident() - before,
         );

@@ -32,9 +32,18 @@ impl Exchange {
     /// reader's, and drops its oldest chunk as one does.
     pub fn tap(self: &Arc<Self>, kinds: &[Kind]) -> Tap {
         let bits = kinds.iter().map(|kind| KindMask::of(Some(*kind)));
+        self.tap_bits(bits.fold(0, |all, bit| all | bit))
+    }
+
+    /// Taps all envelopes from now on, those without a message included.
+    pub fn tap_all(self: &Arc<Self>) -> Tap {
+        self.tap_bits(u8::MAX)
+    }
+
+    fn tap_bits(self: &Arc<Self>, kinds: u8) -> Tap {
         let tapped = Arc::new(Tapped {
             queue: self.own_queue(),
-            kinds: bits.fold(0, |all, bit| all | bit),
+            kinds,
         });
         let added = Arc::clone(&tapped);
         self.change_taps(|taps| taps.push(added));

@@ -9,7 +9,7 @@ pub struct RecentFigures {
     pub sources: usize,
     /// Bytes remembered.
     pub bytes: usize,
-    /// Sources forgotten for lack of room.
+    /// Envelopes that went to make room.
     pub evicted: u64,
     /// Envelopes that came faster than they were taken in.
     pub missed: u64,
@@ -29,7 +29,7 @@ impl RecentFigures {
             &[],
             self.bytes as f64,
         );
-        let help = "Sources that were forgotten for lack of room.";
+        let help = "Envelopes that went to make room.";
         to.counter("logweir_recent_evicted", help, &[], self.evicted);
         let help = "Envelopes that came faster than they could be remembered.";
         to.counter("logweir_recent_missed", help, &[], self.missed);

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct RecentConfig {
     /// Most log lines of one source.
     pub logs_per_source: usize,
-    /// Most bytes of all sources together; the one written to longest ago is forgotten
-    /// first. `0` remembers nothing.
+    /// Most bytes of all sources together; past it, the source that holds most loses its
+    /// oldest. `0` remembers nothing.
     pub bytes: usize,
 }
 

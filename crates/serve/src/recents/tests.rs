@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use bytes::BytesMut;
-use logweir_cache::{Recent, RecentLimits};
 use logweir_proto::{
     frames::push_frame,
     v1,
@@ -182,11 +181,13 @@ async fn nothing_is_remembered_with_no_room() {
 
 #[test]
 fn bytes_that_cannot_be_read_are_passed_over() {
-    let limits = RecentLimits {
-        logs_per_source: 10,
+    let store = Store::new(StoreLimits {
         bytes: 1 << 20,
-    };
-    let mut recent = Recent::new(limits);
+        max_age: None,
+        max_age_of: Vec::new(),
+        per_source_envelopes: None,
+        compress: false,
+    });
     let mut frames = BytesMut::from(&batch(&[log("app", 1, "good")])[..]);
     push_frame(&mut frames, b"\x12\x03app\x22\x05\x0A");
     frames.extend_from_slice(b"\x0A\x7F");
@@ -195,9 +196,55 @@ fn bytes_that_cannot_be_read_are_passed_over() {
         envelopes: 2,
         deprecated_tags: false,
     };
-    fill::fill(&mut recent, &[chunk], 10);
-    assert_eq!(
-        texts(&as_v1(&recent.logs("app", 9), EventType::LogMessage)),
-        ["good"]
-    );
+    fill::newest(&store, 0, &[chunk], 10);
+    let lines = store.read(&Query::all("app")).envelopes;
+    assert_eq!(texts(&as_v1(&lines, EventType::LogMessage)), ["good"]);
+}
+
+#[tokio::test]
+async fn all_that_is_published_is_there_for_a_log_cache() {
+    let (context, _live) = context();
+    let exchange = exchange();
+    let store = Arc::new(Store::new(StoreLimits {
+        bytes: 1 << 20,
+        max_age: None,
+        max_age_of: Vec::new(),
+        per_source_envelopes: None,
+        compress: true,
+    }));
+    let recents = Recents::fill(&exchange, Arc::clone(&store), &context);
+    let counter = v2::Counter {
+        name: "requests".into(),
+        ..v2::Counter::default()
+    };
+    let nothing = v2::Envelope {
+        source_id: "app".into(),
+        ..v2::Envelope::default()
+    };
+    let all = [
+        log("app", 1, "a line"),
+        gauge(&FIVE),
+        envelope("app", 2, Body::Counter(counter)),
+        envelope("app", 3, Body::Timer(v2::Timer::default())),
+        envelope("app", 4, Body::Event(v2::Event::default())),
+        nothing,
+    ];
+    exchange.publisher().publish(&batch(&all));
+    recents.barrier();
+    for types in [
+        Types::LOG,
+        Types::COUNTER,
+        Types::GAUGE,
+        Types::TIMER,
+        Types::EVENT,
+        Types::OTHER,
+    ] {
+        let query = Query {
+            types,
+            ..Query::all("app")
+        };
+        assert_eq!(store.read(&query).envelopes.len(), 1, "{types:?}");
+    }
+    assert_eq!(texts(&recents.logs("app", 5)), ["a line"]);
+    assert_eq!(recents.container_metrics("app").len(), 1);
 }
