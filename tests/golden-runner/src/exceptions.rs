@@ -49,10 +49,14 @@ pub enum Rule {
     TimeOfArrival,
     /// Requests carry our name, not that of the peers' HTTP client.
     NamesItself,
+    /// A wrong question is the fault of who asks.
+    ClientFaultIs400,
+    /// Envelopes are in the order of their own timestamps.
+    TimeOrders,
 }
 
 impl Rule {
-    const ALL: [Rule; 20] = [
+    const ALL: [Rule; 22] = [
         Rule::IdleCounterKeepsItsTotal,
         Rule::InstancesCountApart,
         Rule::OncePerStream,
@@ -73,6 +77,8 @@ impl Rule {
         Rule::LimitHolds,
         Rule::TimeOfArrival,
         Rule::NamesItself,
+        Rule::ClientFaultIs400,
+        Rule::TimeOrders,
     ];
 
     /// The name in `exceptions.toml`.
@@ -98,6 +104,8 @@ impl Rule {
             Rule::LimitHolds => "limit-holds",
             Rule::TimeOfArrival => "time-of-arrival",
             Rule::NamesItself => "names-itself",
+            Rule::ClientFaultIs400 => "client-fault-is-400",
+            Rule::TimeOrders => "time-orders",
         }
     }
 }

@@ -11,6 +11,7 @@ mod drain_url_params;
 mod gateway_selectors;
 mod gateway_sse;
 mod logcache_hash;
+mod logcache_read_json;
 mod rlp_tags;
 mod selectors;
 mod syslog_https;
@@ -67,6 +68,10 @@ pub const FORMATS: &[Format] = &[
     Format {
         name: "logcache_hash",
         judge: logcache_hash::judge,
+    },
+    Format {
+        name: "logcache_read_json",
+        judge: logcache_read_json::judge,
     },
     Format {
         name: "rlp_tags",

@@ -131,6 +131,7 @@ impl Rig {
                 ..Settings::default()
             },
             spool: None,
+            names: None,
             reporter: Reporter::nobody(),
             shutdown: shutdown.clone(),
         });

@@ -1,6 +1,6 @@
 //! Which node of a log cache keeps a source.
 
-use anyhow::{Context, Result};
+use anyhow::Context;
 use logweir_serve::log_cache::cluster::owner::{hash, owner};
 use serde::Deserialize;
 
