@@ -3,6 +3,7 @@
 
 mod limits;
 mod query;
+pub mod record;
 mod store;
 mod types;
 
