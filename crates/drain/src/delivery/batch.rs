@@ -81,6 +81,11 @@ impl Batch {
         self.end_of(self.marks.len()) - self.end_of(self.done)
     }
 
+    /// Some of it is through, and not all.
+    pub(super) fn is_rest(&self) -> bool {
+        self.done > 0 && !self.is_empty()
+    }
+
     /// When the first chunk was taken.
     pub(super) fn since(&self) -> Option<Instant> {
         self.since
@@ -94,6 +99,12 @@ impl Batch {
     /// Chunks that are through whole since this was last asked.
     pub(super) fn take_finished(&mut self) -> usize {
         std::mem::take(&mut self.finished)
+    }
+
+    /// So many bytes of envelopes are about to be added: makes room for their messages at once,
+    /// as much as they need.
+    pub(super) fn expect(&mut self, bytes: usize) {
+        self.out.reserve_exact(bytes + bytes / 4);
     }
 
     /// Takes a chunk and makes its messages.

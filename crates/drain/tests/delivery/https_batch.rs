@@ -46,6 +46,25 @@ async fn many_messages_are_one_request() {
     assert_balanced(&drain.status());
 }
 
+/// A batch waits in its queue, which may hold less than a body.
+#[tokio::test]
+async fn a_queue_that_is_full_makes_a_batch() {
+    let settings = Settings {
+        batch_interval: crate::rig::DAY,
+        ..quick()
+    };
+    let rig = Rig::with(settings, 64 << 10);
+    let web = Web::start(|_, _| status(200)).await;
+    let drain = rig.bind_with(&web.url("https-batch", "/"), web.pem());
+    until("a request", || {
+        rig.publish_lines(0..100);
+        !web.asked().is_empty()
+    })
+    .await;
+    assert!(drain.status().queue.dropped_total() > 0);
+    assert_balanced(&drain.status());
+}
+
 #[tokio::test]
 async fn a_batch_does_not_wait_for_ever() {
     let rig = Rig::new();

@@ -1,15 +1,12 @@
 //! What a drain takes from: its queue, or the spool behind it.
 
-use std::{future::poll_fn, sync::atomic::Ordering::Relaxed, time::Duration};
+use std::{future::poll_fn, sync::atomic::Ordering::Relaxed, task::Poll, time::Duration};
 
-use logweir_route::{Chunk, Taken};
+use logweir_route::{Cause, Chunk, Taken};
 use tokio::time::{Instant, sleep_until};
 
 use super::Courier;
 use crate::delivery::store::Store;
-
-/// Bytes that wake a batch that gathers before its time.
-const GATHERED: u64 = 32 << 10;
 
 impl Courier {
     /// Puts the spool between queue and delivery, if the drain is to have one.
@@ -45,7 +42,8 @@ impl Courier {
         }
     }
 
-    /// Waits until so many bytes wait, or there will be no more, or the drain is unbound.
+    /// Waits until so many bytes wait or no more find room, or there will be no more, or the
+    /// drain is unbound.
     pub(in crate::delivery) async fn until_filled(&mut self, bytes: u64) {
         if let Some(store) = &self.store {
             store.until_filled(bytes).await;
@@ -53,7 +51,13 @@ impl Courier {
             return;
         }
         let queue = &self.queue;
-        let filled = poll_fn(|context| queue.poll_filled(context, bytes));
+        // A queue may be full before: who is behind it is woken by what it drops.
+        let full = || queue.stats().dropped[Cause::QueueFull.index()];
+        let before = full();
+        let filled = poll_fn(|context| match queue.poll_filled(context, bytes) {
+            Poll::Pending if full() > before => Poll::Ready(()),
+            state => state,
+        });
         if self.goal.is_some() {
             filled.await;
             self.ended = self.queue.load() == 0;
@@ -76,6 +80,8 @@ impl Courier {
             }
             return self.note_in_hand();
         }
+        let missing = bytes.saturating_sub(self.batch.len());
+        self.batch.expect(missing.min(self.queue.load()));
         while self.batch.len() < bytes {
             let Some(Taken { loss, chunk }) = self.queue.try_take() else {
                 break;
@@ -90,24 +96,43 @@ impl Courier {
         self.note_in_hand();
     }
 
-    /// The same until the batch is full, or the first of it has waited so long for others.
+    /// The same until the batch is full, or the first of it has waited so long for others. They
+    /// wait in the queue: what is taken and made into messages is there twice, and drains are
+    /// many.
     pub(in crate::delivery) async fn gather(&mut self, full: usize, interval: Duration) {
+        let begun = Instant::now();
+        // What is left of a batch has not waited yet.
+        let since = match self.batch.is_rest() {
+            true => begun,
+            false => self.batch.since().unwrap_or(begun),
+        };
+        let end = since + interval;
+        self.settle_store().await;
         loop {
-            let now = Instant::now();
-            let end = self.batch.since().map(|since| since + interval);
-            if self.batch.len() >= full || end.is_some_and(|end| now >= end) {
+            let waiting = self.load();
+            let missing = full.saturating_sub(self.batch.len());
+            if missing == 0 || (waiting == 0 && self.batch.is_empty()) {
                 return;
             }
-            self.fill(full).await;
-            let Some(end) = self.batch.since().map(|since| since + interval) else {
-                return;
-            };
-            if self.batch.len() >= full || self.is_ending() {
-                return;
+            // Header and quotes make a message somewhat longer than its envelope.
+            let enough = (missing as u64 * 4 / 5).max(1);
+            if Instant::now() >= end || self.is_ending() {
+                return self.fill(full).await;
+            }
+            if waiting >= enough {
+                self.fill(full).await;
+                if self.load() >= waiting {
+                    return;
+                }
+                continue;
             }
             tokio::select! {
-                () = self.until_filled(GATHERED) => {}
-                () = sleep_until(end) => self.fill(full).await,
+                () = self.until_filled(enough) => {
+                    if self.load() < enough {
+                        return self.fill(full).await;
+                    }
+                }
+                () = sleep_until(end) => {}
             }
         }
     }
