@@ -73,24 +73,33 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     })
 }
 
+/// Modules of their own: a collector brings hundreds of packages, and other versions of what
+/// the clients are released with.
+const GO_TESTS: [(&str, &str, &str); 2] = [
+    ("Go clients: vet", "Go clients", "tests/go"),
+    ("OpenTelemetry: vet", "OpenTelemetry", "tests/go/otel"),
+];
+
 fn go_tests(steps: &mut Steps, root: &Path, binary: &Path) {
     let go = match go() {
         Ok(go) => go,
         Err(error) => return steps.check("Go clients", || Err(error)),
     };
-    let tests = root.join("tests/go");
-    steps.command(
-        "Go clients: vet",
-        Command::new(&go).args(["vet", "./..."]).current_dir(&tests),
-    );
-    steps.tests(
-        "Go clients",
-        Command::new(&go)
-            .args(["test", "-count=1", "-v", "./..."])
-            .env("LOGWEIR_BIN", binary)
-            .current_dir(&tests),
-        counts::go,
-    );
+    for (vet, name, directory) in GO_TESTS {
+        let tests = root.join(directory);
+        steps.command(
+            vet,
+            Command::new(&go).args(["vet", "./..."]).current_dir(&tests),
+        );
+        steps.tests(
+            name,
+            Command::new(&go)
+                .args(["test", "-count=1", "-v", "./..."])
+                .env("LOGWEIR_BIN", binary)
+                .current_dir(&tests),
+            counts::go,
+        );
+    }
 }
 
 /// The Go command, from PATH or where its own archive unpacks to.
