@@ -143,6 +143,15 @@ impl Doors<'_> {
             .map(|(_, address)| *address)
     }
 
+    /// Every door, in the words of the peers that say where they listen. Those of Log Cache
+    /// do not say it; nobody else knows the port where they ask for a free one.
+    fn all(&self) -> Vec<String> {
+        let doors = self.0.iter();
+        doors
+            .map(|(door, address)| format!("{door} bound to: {address}"))
+            .collect()
+    }
+
     /// As the peers print it. A role that has no such door has nothing to print.
     fn get(&self, name: &str) -> String {
         self.find(name)
@@ -245,7 +254,7 @@ fn play_loaded(name: Name, refused: &str, loaded: Result<Peer, String>) -> ExitC
             Name::LogCache
             | Name::LogCacheGateway
             | Name::CfAuthProxy
-            | Name::LogCacheSyslogServer => Vec::new(),
+            | Name::LogCacheSyslogServer => doors.all(),
         };
         for line in lines {
             console::err(&format!("{}{line}", format.prefix()));

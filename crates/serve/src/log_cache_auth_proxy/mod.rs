@@ -9,7 +9,7 @@ mod config;
 mod handler;
 mod meta;
 mod onward;
-mod promql;
+pub mod promql;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 

@@ -12,7 +12,7 @@ const MOST: usize = 1000;
 
 /// Why a query is not looked at further.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum QueryError {
+pub enum QueryError {
     /// A text has no end.
     #[error("parse error: unterminated quoted string")]
     OpenString,
@@ -47,7 +47,7 @@ struct Matcher {
 
 /// A query.
 #[derive(Debug)]
-pub(super) struct Query {
+pub struct Query {
     /// Without comments.
     text: String,
     matchers: Vec<Matcher>,
@@ -58,7 +58,7 @@ impl Query {
     ///
     /// # Errors
     /// [`QueryError`]; also if there is no source.
-    pub(super) fn parse(text: &str) -> Result<Self, QueryError> {
+    pub fn parse(text: &str) -> Result<Self, QueryError> {
         let mut scanner = Scanner::new(text);
         let mut matchers = Vec::new();
         while let Some(token) = scanner.next()? {
@@ -79,7 +79,7 @@ impl Query {
     }
 
     /// Every source, each once, in order.
-    pub(super) fn sources(&self) -> Vec<&str> {
+    pub fn sources(&self) -> Vec<&str> {
         let mut all: Vec<&str> = Vec::new();
         for source in self.matchers.iter().flat_map(|found| &found.sources) {
             if !all.contains(&source.as_str()) {
@@ -91,7 +91,7 @@ impl Query {
 
     /// The query with each source replaced by others. None if one of its matchers is left
     /// without any.
-    pub(super) fn with(&self, members: impl Fn(&str) -> Vec<String>) -> Option<String> {
+    pub fn with(&self, members: impl Fn(&str) -> Vec<String>) -> Option<String> {
         let mut text = String::with_capacity(self.text.len());
         let mut end = 0;
         for Matcher { at, sources } in &self.matchers {

@@ -35,6 +35,8 @@ struct Taker {
     trim: Trim,
     outlet: Outlet,
     counts: Arc<Counts>,
+    /// An envelope at hand.
+    envelope: Vec<u8>,
 }
 
 impl Messages {
@@ -60,6 +62,7 @@ impl Messages {
                 trim,
                 outlet,
                 counts,
+                envelope: Vec::new(),
             },
         }
     }
@@ -67,9 +70,10 @@ impl Messages {
 
 impl Taker {
     fn take(&mut self, message: &[u8]) {
-        match log_cache::envelope(message, unix_nanos(), self.trim) {
-            Ok(envelope) => {
-                self.outlet.push_envelope(&envelope);
+        self.envelope.clear();
+        match log_cache::envelope(message, unix_nanos(), self.trim, &mut self.envelope) {
+            Ok(()) => {
+                self.outlet.push(&self.envelope);
                 self.counts.taken();
             }
             Err(refusal) => self.counts.refused(self.from, refusal),

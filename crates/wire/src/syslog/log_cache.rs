@@ -15,9 +15,11 @@ mod go_number;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use logweir_proto::v2::{
-    Counter, Envelope, Event, Gauge, GaugeValue, Log, Timer, envelope::Message as Body, log,
+use logweir_proto::{
+    put,
+    v2::{Counter, Envelope, Event, Gauge, GaugeValue, Log, Timer, envelope::Message as Body, log},
 };
+use prost::Message as _;
 
 use super::strict::{self, Element, Malformed, Message};
 
@@ -58,12 +60,50 @@ pub enum Trim {
     Newline,
 }
 
-/// The envelope of a message without framing. `received` is when it came, Unix time in
-/// nanoseconds.
+/// Keys of an envelope's gauge and of its members: number and wire type.
+const GAUGE: u64 = 6 << 3 | 2;
+const FIRST: u64 = 1 << 3 | 2;
+const SECOND: u64 = 2 << 3 | 2;
+const SECOND_DOUBLE: u64 = 2 << 3 | 1;
+
+/// Appends the envelope of a message without framing to `out`. `received` is when it came,
+/// Unix time in nanoseconds.
 ///
 /// # Errors
-/// [`Refusal`].
-pub fn envelope(message: &[u8], received: i64, trim: Trim) -> Result<Envelope, Refusal> {
+/// [`Refusal`]; `out` is as it was.
+pub fn envelope(
+    message: &[u8],
+    received: i64,
+    trim: Trim,
+    out: &mut Vec<u8>,
+) -> Result<(), Refusal> {
+    let mut envelope = read(message, received, trim)?;
+    let gauge = match &mut envelope.message {
+        Some(Body::Gauge(gauge)) => std::mem::take(&mut gauge.metrics),
+        _ => BTreeMap::new(),
+    };
+    // A vector has room for anything.
+    let _ = envelope.encode(out);
+    for (name, reading) in gauge {
+        put_reading(out, &name, &reading);
+    }
+    Ok(())
+}
+
+/// Appends a gauge, which is merged with what is there. The generated code would lose the
+/// sign of a zero.
+fn put_reading(out: &mut Vec<u8>, name: &str, GaugeValue { unit, value }: &GaugeValue) {
+    let mut reading = Vec::new();
+    put::bytes(&mut reading, FIRST, unit.as_bytes());
+    put::double(&mut reading, SECOND_DOUBLE, *value);
+    let entry = put::bytes_len(FIRST, name.len()) + put::bytes_len(SECOND, reading.len());
+    put::head(out, GAUGE, put::bytes_len(FIRST, entry));
+    put::head(out, FIRST, entry);
+    put::bytes(out, FIRST, name.as_bytes());
+    put::bytes(out, SECOND, &reading);
+}
+
+fn read(message: &[u8], received: i64, trim: Trim) -> Result<Envelope, Refusal> {
     let message = strict::parse(message)?;
     let source_id = message.app.ok_or(Refusal::NoApp)?.to_owned();
     let instance_id = instance(message.process.ok_or(Refusal::NoProcess)?);

@@ -37,8 +37,8 @@ fn a_syslog_server_reads_its_release() {
     ];
     let config = config(load(&variables(&release)).expect("loads"));
     assert_eq!(config.listen.port(), 6067);
-    assert_eq!(config.tls.as_ref().unwrap().ca, "/s.ca");
-    assert_eq!(config.log_cache_tls.cert, "/crt");
+    assert_eq!(config.tls.as_ref().unwrap().ca.as_os_str(), "/s.ca");
+    assert_eq!(config.log_cache_tls.cert.as_os_str(), "/crt");
     assert!(!config.plaintext && !config.trim && config.newline_framing);
     assert_eq!(config.metrics.unwrap().listen.port(), 6066);
 }

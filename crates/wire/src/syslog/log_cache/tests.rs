@@ -1,5 +1,11 @@
 use super::*;
 
+fn envelope(message: &[u8], received: i64, trim: Trim) -> Result<Envelope, Refusal> {
+    let mut out = Vec::new();
+    super::envelope(message, received, trim, &mut out)?;
+    Ok(Envelope::decode(&out[..]).unwrap())
+}
+
 fn taken(rest: &str) -> Result<Envelope, Refusal> {
     let message = format!("<14>1 1970-01-01T00:00:00.012345+00:00 host {rest}");
     envelope(message.as_bytes(), 7, Trim::WhiteSpace)
@@ -63,6 +69,16 @@ fn metrics_are_read_or_refused() {
         let refused = metric(elements);
         assert_eq!(refused, Err(Refusal::BadMetric { kind, parameter }));
     }
+}
+
+#[test]
+fn a_zero_keeps_its_sign() {
+    let envelope = taken("a 1 - [gauge name=\"g\" value=\"-0\" unit=\"u\"] ").unwrap();
+    let Some(Body::Gauge(gauge)) = envelope.message else {
+        panic!("no gauge");
+    };
+    assert_eq!(gauge.metrics["g"].unit, "u");
+    assert!(gauge.metrics["g"].value.is_sign_negative());
 }
 
 #[test]
