@@ -6,7 +6,7 @@ use logweir_cache::Store;
 use logweir_net::{resolve::Resolver, tls::Alpn};
 
 use super::{
-    Api, Cache, Guard, Local, LogCacheConfig, LogCacheGatewayConfig, RemoteNode, Upstream,
+    Api, Cache, Guard, Local, LogCacheConfig, LogCacheGatewayConfig, RemoteNode, Saving, Upstream,
     cluster::{self, Cluster, Node},
 };
 use crate::{
@@ -42,6 +42,15 @@ pub async fn start(config: LogCacheConfig, context: &ServeContext) -> Result<Sta
         }
     };
     let store = Arc::new(Store::new(config.store.limits()));
+    if !config.data_dir.as_os_str().is_empty() {
+        let saving = Saving {
+            store: &store,
+            data_dir: &config.data_dir,
+            readiness: &readiness,
+            registry: &registry,
+        };
+        saving.start(context).await?;
+    }
     let local = Arc::new(Local::of_sends(store));
     let cache = match config.cluster.nodes.is_empty() {
         true => Cache::new(local),

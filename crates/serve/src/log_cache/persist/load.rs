@@ -1,0 +1,150 @@
+//! What was saved, back into the store.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+};
+
+use logweir_cache::{
+    Home, Store, Types, Unsaved,
+    record::{Found, Records},
+};
+
+use super::files::{Kind, Segment, list};
+
+/// Files that are read at a time.
+const AT_ONCE: usize = 4;
+
+/// What was there.
+#[derive(Default)]
+pub(super) struct Loaded {
+    pub(super) segments: Vec<Segment>,
+    pub(super) journals: Vec<PathBuf>,
+    /// The largest number of a file.
+    pub(super) number: u64,
+    /// Bytes of files that are no records, and the files.
+    pub(super) damaged: Vec<(PathBuf, u64)>,
+    /// Bytes of all files.
+    pub(super) bytes: u64,
+}
+
+/// A file's records.
+struct Read {
+    records: Vec<Unsaved>,
+    bytes: u64,
+    damaged: u64,
+}
+
+/// Fills an empty store. Sealed blocks are not looked into.
+pub(super) fn load(dir: &Path, store: &Store) -> io::Result<Loaded> {
+    let mut loaded = Loaded::default();
+    let segments = list(dir, Kind::Segment)?;
+    let journals = list(dir, Kind::Journal)?;
+    let numbers = segments.iter().chain(&journals).map(|(number, _)| *number);
+    loaded.number = numbers.max().unwrap_or(0);
+    for files in segments.chunks(AT_ONCE) {
+        for ((_, path), read) in files.iter().zip(read_all(files)) {
+            let read = loaded.count(path, read?);
+            let home: Arc<Home> = Arc::default();
+            for one in read.records {
+                if let Unsaved::Sealed(block) = one {
+                    store.restore(block, Some(&home));
+                }
+            }
+            loaded.segments.push(Segment {
+                path: path.clone(),
+                bytes: read.bytes,
+                home,
+            });
+        }
+    }
+    let mut open = Open::default();
+    for (_, path) in journals {
+        let read = loaded.count(&path, read(&path)?);
+        read.records.into_iter().for_each(|one| open.add(one));
+        loaded.journals.push(path);
+    }
+    open.restore(store);
+    store.restored();
+    Ok(loaded)
+}
+
+impl Loaded {
+    fn count(&mut self, path: &Path, read: Read) -> Read {
+        self.bytes += read.bytes;
+        if read.damaged > 0 {
+            self.damaged.push((path.to_owned(), read.damaged));
+        }
+        read
+    }
+}
+
+fn read_all(files: &[(u64, PathBuf)]) -> Vec<io::Result<Read>> {
+    thread::scope(|scope| {
+        let readers: Vec<_> = files
+            .iter()
+            .map(|(_, path)| scope.spawn(|| read(path)))
+            .collect();
+        let gone = |_| Err(io::Error::other("the reader of a segment ended early"));
+        let readers = readers.into_iter();
+        readers
+            .map(|reader| reader.join().unwrap_or_else(gone))
+            .collect()
+    })
+}
+
+fn read(path: &Path) -> io::Result<Read> {
+    let file = fs::read(path)?;
+    let mut read = Read {
+        records: Vec::new(),
+        bytes: file.len() as u64,
+        damaged: 0,
+    };
+    for found in Records::of(&file) {
+        match found {
+            Found::Record(record) => read.records.push(record),
+            Found::Damaged(range) => read.damaged += range.len() as u64,
+        }
+    }
+    Ok(read)
+}
+
+/// Open blocks as the journals have them: by source, type and first envelope.
+#[derive(Default)]
+struct Open(BTreeMap<(Arc<str>, u8, u64), Entries>);
+
+/// When the first and the last came, and what they are.
+#[derive(Default)]
+struct Entries {
+    came: (i64, i64),
+    bytes: Vec<u8>,
+}
+
+impl Open {
+    fn add(&mut self, one: Unsaved) {
+        let Unsaved::Appended(block, offset) = one else {
+            return;
+        };
+        let head = block.head;
+        let key = (block.source_id, block.types.bits(), head.first);
+        let entries = self.0.entry(key).or_default();
+        // After a part that is lost nothing can be read.
+        if offset <= entries.bytes.len() {
+            entries.came = (head.came_first, head.came_last);
+            entries.bytes.truncate(offset);
+            entries.bytes.extend_from_slice(&block.body);
+        }
+    }
+
+    /// Blocks that were sealed since are in a segment; those that are not are taken from
+    /// here.
+    fn restore(self, store: &Store) {
+        for ((source, types, first), entries) in self.0 {
+            let types = Types::from_bits(types);
+            store.restore_appended(&source, types, first, entries.came, &entries.bytes);
+        }
+    }
+}
