@@ -225,11 +225,6 @@ impl Exchange {
         self.record_losses(&dropped);
     }
 
-    /// A queue with a reader's bounds that is in no books.
-    pub(crate) fn own_queue(&self) -> ChunkQueue {
-        ChunkQueue::new(self.limits.queue, Arc::clone(&self.budget))
-    }
-
     pub(crate) fn change_taps(&self, change: impl FnOnce(&mut Vec<Arc<Tapped>>)) {
         let mut registry = self.registry();
         let mut index = Index::clone(&self.index.load());

@@ -9,7 +9,7 @@ use logweir_proto::peek::{Kind, Peek};
 use crate::{
     exchange::Subscriber,
     selector::{Selector, What},
-    tap::Tapped,
+    tap::{Seen, Tapped},
     v1::Classes,
 };
 pub(crate) use lane::{Lane, Wants, Wish};
@@ -95,7 +95,7 @@ pub(crate) struct Index {
     pub(crate) members: Members,
     pub(crate) v2: Lane<What>,
     pub(crate) v1: Lane<Classes>,
-    /// Queues of this process's own, which are in no books.
+    /// Memories of this process's own, which are in no books.
     pub(crate) taps: Vec<Arc<Tapped>>,
 }
 
@@ -154,6 +154,13 @@ impl Index {
             Wishes::Fed => {}
         }
         index
+    }
+
+    /// Shows the envelopes of a batch to the taps.
+    pub(crate) fn show(&self, seen: &[Seen<'_>]) {
+        for tap in &self.taps {
+            tap.show(seen);
+        }
     }
 
     /// Kinds that somebody or something here may want as V2 envelopes.

@@ -34,5 +34,5 @@ pub use publisher::Publisher;
 pub use queue::{Chunk, ChunkQueue, QueueLimits, Taken, Terms};
 pub use selector::{Selector, SelectorError};
 pub use subscription::{Feeder, Subscription};
-pub use tap::Tap;
+pub use tap::{Seen, Tap};
 pub use v1::{Converter, SubscribeV1};

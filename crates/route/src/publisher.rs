@@ -19,6 +19,7 @@ use crate::{
     queue::Span,
     selector::What,
     shard::Group,
+    tap::Seen,
 };
 use convert::Conversion;
 
@@ -75,25 +76,27 @@ impl Publisher {
     /// converted to the readers of V1 that want it.
     pub fn publish(&mut self, batch: &Bytes) -> Admitted {
         let index = self.exchange.index();
-        let (batch, admitted) = match self.v2.route(&index, batch) {
-            Ok(()) => (batch.clone(), self.v2.all()),
+        let cleaned;
+        let (batch, seen, admitted) = match self.v2.route(&index, batch) {
+            Ok(seen) => (batch, seen, self.v2.all()),
             Err(Unclean) => {
                 let (clean, mut admitted) = admit::cleaned(Generation::V2, batch);
+                cleaned = clean;
                 // What was cleaned is clean.
-                let _ = self.v2.route(&index, &clean);
+                let seen = self.v2.route(&index, &cleaned).unwrap_or_default();
                 admitted.envelopes = self.v2.spans.len() as u64 + admitted.malformed;
-                (clean, admitted)
+                (&cleaned, seen, admitted)
             }
         };
         let converted = if index.v1.is_empty() {
             None
         } else {
-            self.carry_to_v1(&index, &batch)
+            self.carry_to_v1(&index, batch)
         };
         let unmatched = self.v2.unmatched();
         self.exchange.count_in(batch.len(), unmatched, admitted);
-        self.overflowed |= self.v2.deliver(&self.exchange, &index, &batch);
-        self.v2.fill_taps(&index, &batch);
+        self.overflowed |= self.v2.deliver(&self.exchange, &index, batch);
+        index.show(&seen);
         if let Some(frames) = converted {
             self.overflowed |= self.v1.deliver(&self.exchange, &index, &frames);
         }
@@ -116,14 +119,19 @@ impl Publisher {
         };
         let converted = match index.v2_kinds() {
             0 => None,
-            wanted => self.carry_to_v2(&index, &batch, wanted),
+            wanted => self.convert_to_v2(&batch, wanted),
         };
+        let converted = converted.as_ref().and_then(|frames| {
+            let seen = self.v2.route(&index, frames).ok()?;
+            self.match_origins();
+            Some((frames, seen))
+        });
         let unmatched = self.v1.unmatched();
         self.exchange.count_in(batch.len(), unmatched, admitted);
         self.overflowed |= self.v1.deliver(&self.exchange, &index, &batch);
-        if let Some(frames) = converted {
-            self.overflowed |= self.v2.deliver(&self.exchange, &index, &frames);
-            self.v2.fill_taps(&index, &frames);
+        if let Some((frames, seen)) = converted {
+            self.overflowed |= self.v2.deliver(&self.exchange, &index, frames);
+            index.show(&seen);
         }
         admitted
     }
@@ -199,23 +207,9 @@ impl Scratch {
         overflowed
     }
 
-    /// Gives the taps what they want. Their losses are in their own balance alone.
-    fn fill_taps(&mut self, index: &Index, batch: &Bytes) {
-        for tap in &index.taps {
-            self.positions.clear();
-            let wanted = (0_u32..).zip(&self.spans);
-            let wanted = wanted.filter(|(_, span)| span.kind & tap.kinds != 0);
-            self.positions.extend(wanted.map(|(position, _)| position));
-            let _uncounted = if self.positions.len() == self.spans.len() {
-                tap.queue.push_all(batch, &self.spans)
-            } else {
-                tap.queue.push_some(batch, &self.spans, &self.positions)
-            };
-        }
-    }
-
-    /// Finds out who wants each V2 frame.
-    fn route(&mut self, index: &Index, batch: &[u8]) -> Result<(), Unclean> {
+    /// Finds out who wants each V2 frame. What was seen of the envelopes on the way is
+    /// left, if anybody wants to be shown it.
+    fn route<'a>(&mut self, index: &Index, batch: &'a [u8]) -> Result<Vec<Seen<'a>>, Unclean> {
         self.clear();
         let mut kinds = 0;
         // Readers that want whole kinds of every source are matched once for the
@@ -224,9 +218,10 @@ impl Scratch {
         let every = &*lane.every;
         let by_frame = !every.named.is_empty() || !every.groups.is_empty();
         let everything = every.kinds.iter().fold(0, |all, (_, kinds)| all | kinds);
-        let mut sources = Vec::new();
-        if lane.has_sources() {
-            sources.reserve(batch.len() / TYPICAL_FRAME + 1);
+        let mut seen = Vec::new();
+        let noted = lane.has_sources() || !index.taps.is_empty();
+        if noted {
+            seen.reserve(batch.len() / TYPICAL_FRAME + 1);
         }
         for frame in frames(batch) {
             let frame = frame.map_err(|_| Unclean)?;
@@ -239,26 +234,23 @@ impl Scratch {
                 self.match_names(index, every, &envelope, span, at)
             };
             self.matched.push(by_kind || by_name);
-            if lane.has_sources() {
-                sources.push(envelope.source_id);
+            if noted {
+                seen.push(Seen::of(frame.envelope, &envelope));
             }
             self.spans.push(span);
         }
-        self.match_sources(index, batch, &sources)?;
+        if lane.has_sources() {
+            self.match_sources(index, &seen)?;
+        }
         self.match_batch(every, kinds);
-        Ok(())
+        Ok(seen)
     }
 
     /// Notes everybody who wants a frame by its source. With very many sources each
     /// look-up waits for memory several times; in loops of their own the processor
     /// waits for many at once.
-    fn match_sources(
-        &mut self,
-        index: &Index,
-        batch: &[u8],
-        sources: &[&str],
-    ) -> Result<(), Unclean> {
-        let own: Vec<_> = sources.iter().map(|source| index.v2.of(source)).collect();
+    fn match_sources(&mut self, index: &Index, seen: &[Seen<'_>]) -> Result<(), Unclean> {
+        let own: Vec<_> = seen.iter().map(|one| index.v2.of(one.source_id)).collect();
         for (at, wants) in own.into_iter().enumerate() {
             let Some(wants) = wants else { continue };
             let span = self.spans[at];
@@ -269,9 +261,7 @@ impl Scratch {
                 .extend(of_kind.map(|(slot, _)| (*slot, position(at))));
             let mut matched = self.wishes.len() > before;
             if !wants.named.is_empty() || !wants.groups.is_empty() {
-                let frame = &batch[span.start as usize..span.end as usize];
-                let frame = frames(frame).next().ok_or(Unclean)?.map_err(|_| Unclean)?;
-                let envelope = peek(frame.envelope).map_err(|_| Unclean)?;
+                let envelope = peek(seen[at].envelope).map_err(|_| Unclean)?;
                 matched |= self.match_names(index, wants, &envelope, span, at);
             }
             self.matched[at] |= matched;

@@ -81,9 +81,9 @@ impl Publisher {
         Some(frames)
     }
 
-    /// Converts what readers of V2 may want of a V1 batch that is routed, and routes
-    /// it.
-    pub(super) fn carry_to_v2(&mut self, index: &Index, batch: &[u8], wanted: u8) -> Option<Bytes> {
+    /// Converts what readers of V2 may want of a V1 batch that is routed. To be routed,
+    /// and followed by [`Publisher::match_origins`].
+    pub(super) fn convert_to_v2(&mut self, batch: &[u8], wanted: u8) -> Option<Bytes> {
         let converter = self.exchange.converter()?;
         let Conversion { out, origins, .. } = &mut self.conversion;
         origins.clear();
@@ -102,13 +102,15 @@ impl Publisher {
             }
         }
         let frames = out.split().freeze();
-        if origins.is_empty() || self.v2.route(index, &frames).is_err() {
-            return None;
-        }
-        for (at, matched) in origins.iter().zip(&self.v2.matched) {
+        (!origins.is_empty()).then_some(frames)
+    }
+
+    /// What was matched as a V2 envelope was matched.
+    pub(super) fn match_origins(&mut self) {
+        let origins = self.conversion.origins.iter();
+        for (at, matched) in origins.zip(&self.v2.matched) {
             self.v1.matched[*at] |= matched;
         }
-        Some(frames)
     }
 }
 

@@ -1,6 +1,8 @@
 //! V1 readers against the plainest matcher there is (V1 spec, §2.6), and the way
 //! between the generations.
 
+use std::sync::{Arc, Mutex};
+
 use bytes::Bytes;
 use logweir_proto::{
     frames::{frames, push_frame},
@@ -363,20 +365,28 @@ fn the_last_member_of_a_shard_takes_its_queue_with_it() {
 #[test]
 fn a_tap_gets_both_generations_and_is_in_no_books() {
     let exchange = exchange();
-    let tap = exchange.tap(&[Kind::Log]);
+    let all = Arc::new(Mutex::new(Vec::new()));
+    let shown = Arc::clone(&all);
+    let tap = exchange.tap(&[Kind::Log], move |seen| {
+        let mut shown = shown.lock().unwrap();
+        for one in seen {
+            shown.push((one.source_id.to_owned(), one.kind, one.envelope.to_vec()));
+        }
+    });
     let mut publisher = exchange.publisher();
     publisher.publish(&framed(&[v2_log("a", "1"), v2_counter("a")]));
     publisher.publish_v1(&framed(&[v1_log(b"a", b"2")]));
-    let mut all = Vec::new();
-    while let Some(chunk) = tap.try_take() {
-        all.extend_from_slice(&chunk.frames);
-    }
-    assert_eq!(all, framed(&[v2_log("a", "1"), v2_log("a", "2")]));
+    let expected = ["1", "2"].map(|text| {
+        let envelope = v2_log("a", text).encode_to_vec();
+        ("a".to_owned(), Some(Kind::Log), envelope)
+    });
+    assert_eq!(*all.lock().unwrap(), expected);
     let stats = exchange.stats();
     assert_eq!((stats.ingress.unmatched, stats.queues.offered), (3, 0));
     assert_eq!(stats.subscriptions, 0);
     drop(tap);
     publisher.publish_v1(&framed(&[v1_log(b"a", b"3")]));
+    assert_eq!(all.lock().unwrap().len(), 2, "it has ended");
 }
 
 #[test]

@@ -78,7 +78,7 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
         hop: "logweir",
     };
     let store = Arc::new(Store::new(config.log_cache.store.limits()));
-    let recents = Recents::fill(&exchange, Arc::clone(&store), context);
+    let recents = Recents::fill(&exchange, Arc::clone(&store));
     let kept = Local::of_exchange(store, recents.clone(), Arc::clone(&readers));
     let cache = Arc::new(Cache::new(Arc::new(kept)));
     let cached = Registry::new();

@@ -212,7 +212,6 @@ impl Local {
     }
 
     async fn look(&self, query: Query) -> Result<logweir_cache::Page, Status> {
-        self.catch_up();
         let page = if query.names.is_none() && query.search.is_none() {
             self.store.read(&query)
         } else {
@@ -230,7 +229,6 @@ impl Local {
 
     /// What is known of each source.
     pub fn meta(&self) -> MetaResponse {
-        self.catch_up();
         let info = |meta: logweir_cache::SourceMeta| MetaInfo {
             count: i64::try_from(meta.count).unwrap_or(i64::MAX),
             expired: i64::try_from(meta.expired).unwrap_or(i64::MAX),
@@ -242,13 +240,6 @@ impl Local {
             meta: sources
                 .map(|(source, meta)| (source.to_string(), info(meta)))
                 .collect(),
-        }
-    }
-
-    /// What was published before the question is in the answer.
-    fn catch_up(&self) {
-        if let Some((recents, _)) = &self.tapped {
-            recents.barrier();
         }
     }
 }

@@ -11,8 +11,6 @@ pub struct RecentFigures {
     pub bytes: usize,
     /// Envelopes that went to make room.
     pub evicted: u64,
-    /// Envelopes that came faster than they were taken in.
-    pub missed: u64,
 }
 
 impl RecentFigures {
@@ -31,7 +29,5 @@ impl RecentFigures {
         );
         let help = "Envelopes that went to make room.";
         to.counter("logweir_recent_evicted", help, &[], self.evicted);
-        let help = "Envelopes that came faster than they could be remembered.";
-        to.counter("logweir_recent_missed", help, &[], self.missed);
     }
 }

@@ -8,24 +8,11 @@ use logweir_proto::{
     v1,
     v2::{self, envelope::Message as Body},
 };
-use logweir_route::{Chunk, ExchangeLimits, QueueLimits};
+use logweir_route::{ExchangeLimits, QueueLimits};
 use prost::Message;
-use tokio::sync::watch;
 
 use super::*;
-use crate::{conversion::CONVERTER, settings::Live};
-
-fn context() -> (ServeContext, watch::Sender<Live>) {
-    let (sender, live) = watch::channel(Live::default());
-    let context = ServeContext {
-        shutdown: logweir_net::shutdown::Shutdown::new(),
-        reload: Arc::default(),
-        live,
-        access_log: false,
-        insecure: false,
-    };
-    (context, sender)
-}
+use crate::conversion::CONVERTER;
 
 fn exchange() -> Arc<Exchange> {
     let queue = QueueLimits {
@@ -96,12 +83,11 @@ fn texts(envelopes: &[Bytes]) -> Vec<String> {
     envelopes.iter().map(text).collect()
 }
 
-#[tokio::test]
-async fn answers_hold_all_that_was_published_before_the_call() {
-    let (context, _live) = context();
+#[test]
+fn answers_hold_all_that_was_published_before_the_call() {
     let exchange = exchange();
     let registry = Registry::new();
-    let recents = Recents::start(&exchange, &RecentConfig::default(), &registry, &context).unwrap();
+    let recents = Recents::start(&exchange, &RecentConfig::default(), &registry).unwrap();
     let mut publisher = exchange.publisher();
     for number in 0..500 {
         publisher.publish(&batch(&[log("app", number, &format!("line {number}"))]));
@@ -115,12 +101,11 @@ async fn answers_hold_all_that_was_published_before_the_call() {
     assert_eq!(exchange.stats().queues.offered, 0, "in no books");
 }
 
-#[tokio::test]
-async fn the_latest_lines_are_kept_however_many_come_at_once() {
-    let (context, _live) = context();
+#[test]
+fn the_latest_lines_are_kept_however_many_come_at_once() {
     let exchange = exchange();
     let registry = Registry::new();
-    let recents = Recents::start(&exchange, &RecentConfig::default(), &registry, &context).unwrap();
+    let recents = Recents::start(&exchange, &RecentConfig::default(), &registry).unwrap();
     let mut publisher = exchange.publisher();
     for round in 0..20_i64 {
         let lines: Vec<_> = (0..60_i64)
@@ -140,12 +125,11 @@ async fn the_latest_lines_are_kept_however_many_come_at_once() {
     assert_eq!(recents.logs("quiet", usize::MAX).len(), 20);
 }
 
-#[tokio::test]
-async fn only_containers_are_remembered_of_gauges() {
-    let (context, _live) = context();
+#[test]
+fn only_containers_are_remembered_of_gauges() {
     let exchange = exchange();
     let registry = Registry::new();
-    let recents = Recents::start(&exchange, &RecentConfig::default(), &registry, &context).unwrap();
+    let recents = Recents::start(&exchange, &RecentConfig::default(), &registry).unwrap();
     let mut publisher = exchange.publisher();
     publisher.publish(&batch(&[gauge(&FIVE)]));
     assert_eq!(recents.container_metrics("app").len(), 1);
@@ -169,41 +153,17 @@ async fn only_containers_are_remembered_of_gauges() {
     assert_eq!(indices, [Some(0), Some(3)]);
 }
 
-#[tokio::test]
-async fn nothing_is_remembered_with_no_room() {
-    let (context, _live) = context();
+#[test]
+fn nothing_is_remembered_with_no_room() {
     let config = RecentConfig {
         bytes: 0,
         ..RecentConfig::default()
     };
-    assert!(Recents::start(&exchange(), &config, &Registry::new(), &context).is_none());
+    assert!(Recents::start(&exchange(), &config, &Registry::new()).is_none());
 }
 
 #[test]
-fn bytes_that_cannot_be_read_are_passed_over() {
-    let store = Store::new(StoreLimits {
-        bytes: 1 << 20,
-        max_age: None,
-        max_age_of: Vec::new(),
-        per_source_envelopes: None,
-        compress: false,
-    });
-    let mut frames = BytesMut::from(&batch(&[log("app", 1, "good")])[..]);
-    push_frame(&mut frames, b"\x12\x03app\x22\x05\x0A");
-    frames.extend_from_slice(b"\x0A\x7F");
-    let chunk = Chunk {
-        frames: frames.freeze(),
-        envelopes: 2,
-        deprecated_tags: false,
-    };
-    fill::newest(&store, 0, &[chunk], 10);
-    let lines = store.read(&Query::all("app")).envelopes;
-    assert_eq!(texts(&as_v1(&lines, EventType::LogMessage)), ["good"]);
-}
-
-#[tokio::test]
-async fn all_that_is_published_is_there_for_a_log_cache() {
-    let (context, _live) = context();
+fn all_that_is_published_is_there_for_a_log_cache() {
     let exchange = exchange();
     let store = Arc::new(Store::new(StoreLimits {
         bytes: 1 << 20,
@@ -212,7 +172,7 @@ async fn all_that_is_published_is_there_for_a_log_cache() {
         per_source_envelopes: None,
         compress: true,
     }));
-    let recents = Recents::fill(&exchange, Arc::clone(&store), &context);
+    let recents = Recents::fill(&exchange, Arc::clone(&store));
     let counter = v2::Counter {
         name: "requests".into(),
         ..v2::Counter::default()
@@ -230,7 +190,6 @@ async fn all_that_is_published_is_there_for_a_log_cache() {
         nothing,
     ];
     exchange.publisher().publish(&batch(&all));
-    recents.barrier();
     for types in [
         Types::LOG,
         Types::COUNTER,

@@ -55,7 +55,7 @@ pub async fn start(config: RouterConfig, context: &ServeContext) -> Result<Start
             options,
             config.place.place(),
         ),
-        recents: Recents::start(&exchange, &config.recent, &registry, context),
+        recents: Recents::start(&exchange, &config.recent, &registry),
     };
     let ingress = publishing(&exchange, message_bytes, context);
     let producers = vec![ingress.streams()];
