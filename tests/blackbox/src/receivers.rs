@@ -1,8 +1,9 @@
-//! Real receivers of drains, as processes without privileges: rsyslogd, syslog-ng and nginx
-//! from Debian's packages, which `cargo xtask receivers` unpacks.
+//! Real receivers of drains and nozzles, as processes without privileges: rsyslogd, syslog-ng and
+//! nginx from Debian's packages, and a Kafka broker, which `cargo xtask receivers` fetches.
 //!
 //! Each keeps its port, its certificates and what it has received over a restart.
 
+mod kafka;
 mod nginx;
 mod rsyslog;
 mod syslog_ng;
@@ -25,6 +26,7 @@ use crate::{
     process::Process,
 };
 
+pub use kafka::{Broker, BrokerSettings, Record, Secured};
 pub use nginx::{Nginx, Request};
 
 /// Ports of receivers. Those that the system gives to outgoing connections are left out, so

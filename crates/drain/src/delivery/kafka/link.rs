@@ -19,6 +19,9 @@ use crate::{
 /// An answer with more bytes is none: those that are asked for here are far smaller.
 const LONGEST_ANSWER: u32 = 8 << 20;
 
+/// How an alert of TLS begins, any version of it: what is answered to those who speak none.
+const TLS_ALERT: u32 = 0x1503;
+
 /// A broker that can be asked.
 pub(super) struct Link {
     transport: Transport,
@@ -75,6 +78,9 @@ impl Link {
         self.transport.write_all(request).await.map_err(broken)?;
         self.transport.flush().await.map_err(broken)?;
         let length = self.transport.read_u32().await.map_err(broken)?;
+        if length >> 16 == TLS_ALERT {
+            return Err(Failure::Tls("the broker speaks nothing else".to_owned()));
+        }
         if !(4..=LONGEST_ANSWER).contains(&length) {
             return Err(no_answer(Malformed));
         }
