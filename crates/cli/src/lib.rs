@@ -1,8 +1,9 @@
-//! The verbs for people: exec, emit, tail, recent, drain, certs.
+//! The verbs for people: exec, emit, tail, recent, sources, drain, certs.
 //!
 //! The binary flattens [`Verb`] into its own command line and ends with the code
 //! that [`Verb::run`] returns.
 
+pub mod cache;
 pub mod certs;
 pub mod drain;
 pub mod emit;
@@ -12,6 +13,7 @@ mod lines;
 pub mod locate;
 mod pairs;
 pub mod recent;
+pub mod sources;
 pub mod tail;
 
 use clap::Subcommand;
@@ -27,6 +29,8 @@ pub enum Verb {
     Tail(tail::TailArgs),
     /// Show the last lines of a source
     Recent(recent::RecentArgs),
+    /// Show of which sources something is remembered
+    Sources(sources::SourcesArgs),
     /// Add, list, try and remove drains
     Drain(drain::DrainArgs),
     /// Make certificates for a fleet
@@ -42,6 +46,7 @@ impl Verb {
             Verb::Emit(args) => emit::run(args).await,
             Verb::Tail(args) => tail::run(args).await,
             Verb::Recent(args) => recent::run(args).await,
+            Verb::Sources(args) => sources::run(args).await,
             Verb::Drain(args) => drain::run(args).await,
             Verb::Certs(args) => certs::run(&args),
         };

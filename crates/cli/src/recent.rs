@@ -1,120 +1,135 @@
 //! `logweir recent`: the last lines of a source.
 
-use std::{io::Write, path::Path};
-
-use bytes::{Bytes, BytesMut};
-use clap::Args;
-use http::{HeaderValue, Request, StatusCode, header};
-use logweir_client::v2;
-use logweir_net::{
-    body,
-    http_client::{HttpClient, HttpClientSettings},
-    tls::{Alpn, ClientTls, Verify},
+use std::{
+    io::Write,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use logweir_wire::{convert::v1_to_v2, multipart};
-use prost::Message;
+
+use clap::Args;
+use logweir_client::v2;
+use logweir_wire::json;
 
 use crate::{
+    cache::{LogCache, Where, escaped},
     exit::Failure,
-    locate::{Connection, Door},
-    tail::{FormatArg, output::Format},
+    tail::{FormatArg, KindArg, output::Format},
 };
+
+/// Most envelopes of one answer.
+const PAGE: usize = 1000;
 
 /// Arguments of `logweir recent`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  logweir recent my-app                       what is remembered of an app, oldest first
-  logweir recent my-app --limit 20 --json     its last 20 lines, one envelope a line
+  logweir recent my-app                       the last lines of an app, oldest first
+  logweir recent my-app -n 20 --json          its last 20, one envelope a line
+  logweir recent my-app --since 10m --grep 'status=5..'
   logweir recent my-app --format cf           as `cf logs --recent` prints it
-  logweir recent $GUID --url https://doppler.sys.example:443 --token \"$(cf oauth-token)\"
+  logweir recent my-app --type gauge,counter  its metrics
+  logweir recent $GUID --url https://log-cache.sys.example --token \"$(cf oauth-token)\"
 
 The exit code is 0 also where nothing is remembered, 69 when no logweir was found.")]
 pub struct RecentArgs {
     /// Whose lines
     #[arg(value_name = "SOURCE_ID")]
     pub source_id: String,
-    /// The newest N lines [default: as many as the server keeps]
-    #[arg(long, value_name = "N")]
-    pub limit: Option<usize>,
+    /// The newest N
+    #[arg(short = 'n', long, value_name = "N", default_value = "100")]
+    pub limit: usize,
+    /// Only what is not older, as 90s, 10m or 1h30m
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub since: Option<Duration>,
+    /// Only lines in which this regular expression has a match
+    #[arg(long, value_name = "RE")]
+    pub grep: Option<String>,
+    /// Envelopes of this kind; may be repeated
+    #[arg(
+        long = "type",
+        value_name = "TYPE",
+        value_enum,
+        value_delimiter = ',',
+        default_value = "log"
+    )]
+    pub kinds: Vec<KindArg>,
     /// Print the gateway's JSON, one envelope a line
     #[arg(long)]
     pub json: bool,
     /// Print to the space as another program does
     #[arg(long, value_name = "FORMAT", value_enum, conflicts_with = "json")]
     pub format: Option<FormatArg>,
-    /// Where to ask: a traffic controller's address
-    #[arg(long, env = "LOGWEIR_URL", value_name = "URL")]
-    pub url: Option<String>,
-    /// Who may read: sent as it is, after `bearer` if it has no scheme
-    #[arg(
-        long,
-        env = "LOGWEIR_TOKEN",
-        value_name = "TOKEN",
-        hide_env_values = true
-    )]
-    pub token: Option<String>,
-    /// How to find the running system.
+    /// Where to ask.
     #[command(flatten)]
-    pub connection: Connection,
+    pub place: Where,
+}
+
+/// What one question brought.
+struct Page {
+    /// The newest first.
+    envelopes: Vec<v2::Envelope>,
+    /// Where the next one begins; empty after the last.
+    next: String,
 }
 
 impl RecentArgs {
-    fn request(&self) -> Result<Request<body::Body>, Failure> {
-        let base = match &self.url {
-            Some(url) => url.trim_end_matches('/').to_owned(),
-            None => format!("http://{}", self.connection.address(Door::Http)?),
+    /// The page that begins at `after`, of so many. What every log cache answers is
+    /// asked of `read`, the rest of `search`, which is ours.
+    fn page(&self, most: usize, after: &str, since: i64) -> String {
+        let ours = self.grep.is_some() || self.limit > PAGE;
+        let route = if ours { "search" } else { "read" };
+        let source = escaped(&self.source_id);
+        let mut page = format!("{route}/{source}?descending=true&limit={most}&start_time={since}");
+        for kind in &self.kinds {
+            page.push_str("&envelope_types=");
+            page.push_str(match kind {
+                KindArg::Log => "LOG",
+                KindArg::Counter => "COUNTER",
+                KindArg::Gauge => "GAUGE",
+                KindArg::Timer => "TIMER",
+                KindArg::Event => "EVENT",
+            });
+        }
+        if let Some(pattern) = &self.grep {
+            page.push_str(&format!("&pattern={}", escaped(pattern)));
+        }
+        if !after.is_empty() {
+            page.push_str(&format!("&after={}", escaped(after)));
+        }
+        page
+    }
+
+    /// Unix nanoseconds; before everything if nobody said.
+    fn start(&self, now: SystemTime) -> i64 {
+        let Some(since) = self.since else {
+            return i64::MIN;
         };
-        let mut url = format!("{base}/apps/{}/recentlogs", escaped(&self.source_id));
-        if let Some(limit) = self.limit {
-            url.push_str(&format!("?limit={limit}"));
-        }
-        let mut request = Request::get(&url);
-        if let Some(token) = &self.token {
-            let token = match token.contains(' ') {
-                true => token.clone(),
-                false => format!("bearer {token}"),
-            };
-            let mut value = HeaderValue::try_from(token)
-                .map_err(|_| Failure::new("the token has bytes that no header can hold"))?;
-            value.set_sensitive(true);
-            request = request.header(header::AUTHORIZATION, value);
-        }
-        let wrong = |_| Failure::new(format!("`{base}` is no address: write https://HOST:PORT"));
-        request.body(body::empty()).map_err(wrong)
+        let start = now.checked_sub(since).unwrap_or(UNIX_EPOCH);
+        let nanos = start.duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(nanos.as_nanos()).unwrap_or(i64::MAX)
     }
 }
 
-/// Asks once, and prints what is remembered.
+/// Asks as often as it takes, and prints what is remembered.
 pub async fn run(args: RecentArgs) -> Result<(), Failure> {
-    let client = client(args.connection.ca.as_deref())?;
-    let answer = client.send(args.request()?).await.map_err(|error| {
-        Failure::unavailable(format!(
-            "{error}; is it running? start one with `logweir run`, or give --url"
-        ))
-    })?;
-    match answer.status() {
-        StatusCode::OK => {}
-        StatusCode::UNAUTHORIZED => {
-            return Err(Failure::new("the server wants a token: give --token"));
+    let cache = LogCache::new(&args.place)?;
+    let since = args.start(SystemTime::now());
+    let mut found: Vec<v2::Envelope> = Vec::new();
+    let mut after = String::new();
+    while found.len() < args.limit {
+        let most = PAGE.min(args.limit - found.len());
+        let answer = cache.get(&args.page(most, &after, since)).await?;
+        let page = read(&answer)?;
+        found.extend(page.envelopes);
+        after = page.next;
+        if after.is_empty() {
+            break;
         }
-        StatusCode::NOT_FOUND => {
-            let id = &args.source_id;
-            return Err(Failure::new(format!(
-                "there is no source {id}, or not for this token"
-            )));
-        }
-        status => return Err(Failure::new(format!("the server answers {status}"))),
     }
-    let content_type = answer
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let envelopes = read(content_type, answer.body())?;
+    // Envelopes of one timestamp are not divided by the server.
+    found.truncate(args.limit);
     let format = Format::chosen(args.format, args.json);
     let mut out = Vec::new();
-    for envelope in &envelopes {
+    for envelope in found.iter().rev() {
         format.write(envelope, &mut out);
     }
     match std::io::stdout().write_all(&out) {
@@ -126,51 +141,49 @@ pub async fn run(args: RecentArgs) -> Result<(), Failure> {
     }
 }
 
-fn client(ca: Option<&Path>) -> Result<HttpClient, Failure> {
-    let verify = match ca {
-        Some(_) => Verify::Ca,
-        None => Verify::SystemRoots,
-    };
-    let tls = ClientTls::load(ca, None, verify, &[], Alpn::HttpAll).map_err(Failure::new)?;
-    Ok(HttpClient::new(
-        Some(tls),
-        None,
-        HttpClientSettings::default(),
-    ))
+fn read(answer: &serde_json::Value) -> Result<Page, Failure> {
+    let batch = answer["envelopes"].to_string();
+    let batch = json::parse_batch(batch.as_bytes())
+        .map_err(|error| Failure::new(format!("the server's answer is unreadable: {error}")))?;
+    Ok(Page {
+        envelopes: batch.batch,
+        next: answer["next"].as_str().unwrap_or_default().to_owned(),
+    })
 }
 
-fn read(content_type: &str, body: &Bytes) -> Result<Vec<v2::Envelope>, Failure> {
-    let unreadable =
-        |error: String| Failure::new(format!("the server's answer is unreadable: {error}"));
-    let parts =
-        multipart::parts(content_type, body).map_err(|error| unreadable(error.to_string()))?;
-    let mut envelopes = Vec::with_capacity(parts.len());
-    for part in parts {
-        let mut converted = BytesMut::new();
-        v1_to_v2(part, &mut converted).map_err(|error| unreadable(error.to_string()))?;
-        let envelope = v2::Envelope::decode(converted.freeze());
-        envelopes.push(envelope.map_err(|error| unreadable(error.to_string()))?);
+/// `90s`, `10m`, `1h30m`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is no duration; write it as 90s, 10m or 1h30m");
+    let mut total = Duration::ZERO;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let amount: u64 = rest[..digits].parse().map_err(|_| wrong())?;
+        let (unit, more) = rest[digits..].split_at_checked(1).ok_or_else(wrong)?;
+        let seconds = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3600,
+            "d" => 86_400,
+            _ => return Err(wrong()),
+        };
+        let part = amount.checked_mul(seconds).map(Duration::from_secs);
+        total = part
+            .and_then(|part| total.checked_add(part))
+            .ok_or_else(wrong)?;
+        rest = more;
     }
-    Ok(envelopes)
-}
-
-/// An id as one segment of a path: everything but RFC 3986's unreserved characters is
-/// escaped.
-fn escaped(id: &str) -> String {
-    let mut text = String::with_capacity(id.len());
-    for byte in id.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            text.push_str(&format!("%{byte:02X}"));
-        }
+    if total.is_zero() {
+        Err(wrong())
+    } else {
+        Ok(total)
     }
-    text
 }
 
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use serde_json::json;
 
     use super::*;
 
@@ -180,57 +193,60 @@ mod tests {
         recent: RecentArgs,
     }
 
-    fn request(arguments: &[&str]) -> Request<body::Body> {
-        let arguments = [&["recent", "--url", "https://tc:443/"], arguments].concat();
-        match Cli::parse_from(arguments).recent.request() {
-            Ok(request) => request,
-            Err(failure) => panic!("{}", failure.message),
-        }
+    fn args(arguments: &[&str]) -> RecentArgs {
+        Cli::parse_from([&["recent"], arguments].concat()).recent
     }
 
     #[test]
-    fn the_id_and_the_limit_become_part_of_the_url() {
-        let uri = |arguments: &[&str]| request(arguments).uri().to_string();
-        assert_eq!(uri(&["app"]), "https://tc:443/apps/app/recentlogs");
+    fn a_plain_question_is_one_that_every_log_cache_answers() {
         assert_eq!(
-            uri(&["a b/ü?", "--limit", "5"]),
-            "https://tc:443/apps/a%20b%2F%C3%BC%3F/recentlogs?limit=5"
+            args(&["a b/ü?", "-n", "5"]).page(5, "", -1),
+            "read/a%20b%2F%C3%BC%3F?descending=true&limit=5&start_time=-1&envelope_types=LOG"
         );
     }
 
     #[test]
-    fn a_token_without_a_scheme_gets_one() {
-        for (given, sent) in [("abc", "bearer abc"), ("Bearer abc", "Bearer abc")] {
-            let request = request(&["app", "--token", given]);
-            assert_eq!(request.headers()[header::AUTHORIZATION], sent);
-        }
-        assert!(!request(&["app"]).headers().contains_key("authorization"));
+    fn a_search_goes_on_where_it_ended() {
+        let args = args(&["app", "--grep", "a&b", "--type", "log,event"]);
+        assert_eq!(
+            args.page(7, "1.2", 9),
+            "search/app?descending=true&limit=7&start_time=9&envelope_types=LOG\
+             &envelope_types=EVENT&pattern=a%26b&after=1.2"
+        );
     }
 
     #[test]
-    fn parts_become_envelopes() {
-        let envelope = v1_log("hello");
-        let mut body = BytesMut::new();
-        let mut writer = multipart::Writer::new([7; 30]);
-        let content_type = writer.content_type();
-        writer.part(&envelope, &mut body);
-        writer.end(&mut body);
-        let Ok(read) = read(&content_type, &body.freeze()) else {
-            panic!("unreadable");
-        };
-        assert_eq!(read[0].source_id, "app");
-        assert_eq!(read[0].tags["source_type"], "APP");
-        assert!(super::read("text/html", &Bytes::new()).is_err());
+    fn durations_are_counted_back_from_now() {
+        let now = UNIX_EPOCH + Duration::from_secs(100);
+        assert_eq!(
+            args(&["app", "--since", "1m30s"]).start(now),
+            10_000_000_000
+        );
+        assert_eq!(args(&["app", "--since", "2h"]).start(now), 0);
+        assert_eq!(args(&["app"]).start(now), i64::MIN);
+        for wrong in [
+            "",
+            "10",
+            "m",
+            "1x",
+            "1.5h",
+            "0s",
+            "99999999999999999d",
+            "1ü",
+        ] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
     }
 
-    /// The bytes of a V1 log of `app`: origin, type, and the log with its required fields.
-    fn v1_log(message: &str) -> Vec<u8> {
-        let length = u8::try_from(message.len()).unwrap();
-        let mut log = [&[0x0A, length], message.as_bytes()].concat();
-        log.extend_from_slice(b"\x10\x01\x18\x01\x22\x03app\x2a\x03APP");
-        let mut envelope = b"\x0a\x01x\x10\x05\x42".to_vec();
-        envelope.push(u8::try_from(log.len()).unwrap());
-        envelope.extend_from_slice(&log);
-        envelope
+    #[test]
+    fn an_answer_is_read_with_where_the_next_begins() {
+        let envelope = json!({"timestamp": "5", "source_id": "app", "instance_id": "0",
+            "deprecated_tags": {}, "tags": {}, "log": {"payload": "aGk=", "type": "OUT"}});
+        let answer = json!({"envelopes": {"batch": [envelope]}, "next": "5.0"});
+        let Ok(page) = read(&answer) else {
+            panic!("unreadable")
+        };
+        assert_eq!((page.envelopes[0].timestamp, &*page.next), (5, "5.0"));
+        assert!(read(&json!({"html": 1})).is_err());
     }
 }

@@ -4,17 +4,21 @@ mod cf;
 mod clock;
 mod human;
 pub(crate) mod output;
+mod sources;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use clap::{Args, ValueEnum};
-use logweir_client::{Event, Kind, ReadError, ReadRequest, Reader, selector, v2};
+use logweir_client::{Event, Kind, ReadError, ReadRequest, selector, v2};
 use tokio::{
     signal::unix::{SignalKind, signal},
     time::timeout,
 };
 
-use self::output::{Format, Output};
+use self::{
+    output::{Format, Output},
+    sources::Sources,
+};
 use crate::{
     exit::{self, Failure},
     locate::{Connection, Door},
@@ -30,12 +34,13 @@ const LAST_PRINT: Duration = Duration::from_millis(500);
 Examples:
   logweir tail                                      everything
   logweir tail my-app other-app --type log          the logs of two apps
+  logweir tail my-app -n 100                        what was logged last, and what comes
   logweir tail --tag space=dev                      a whole space
   logweir tail my-app --json | jq .log.payload      one envelope a line
   logweir tail my-app --format cf                   the logs as `cf logs` prints them
   logweir tail --shard-id archive --json >> part    one of several that share the stream
 
-Lines read: time [source/instance] OUT|ERR text. Lines that report a loss are
+A source that is named begins with what is remembered of it. Lines read: time [source/instance] OUT|ERR text. Lines that report a loss are
 envelopes like any other, and are shown whatever tags are asked for. Connections
 made and lost are told on stderr. The exit code is 0 after Ctrl-C or when the reader
 of the output is gone, 69 when no logweir was found.")]
@@ -55,6 +60,9 @@ pub struct TailArgs {
     /// Print logs, and nothing else, to the space as another program does
     #[arg(long, value_name = "FORMAT", value_enum, conflicts_with_all = ["json", "kinds"])]
     pub format: Option<FormatArg>,
+    /// Begin with the newest N that are remembered of each source; 0: with none
+    #[arg(short = 'n', long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(..=10_000))]
+    pub history: u32,
     /// Share the stream with all who give the same id: each envelope goes to one
     #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     pub shard_id: String,
@@ -103,6 +111,15 @@ impl KindArg {
 }
 
 impl TailArgs {
+    /// The kinds that are asked for.
+    fn kinds(&self) -> &[KindArg] {
+        match (self.format, &self.kinds[..]) {
+            (Some(FormatArg::Cf | FormatArg::Cf6), _) => &[KindArg::Log],
+            (None, []) => KindArg::value_variants(),
+            (None, kinds) => kinds,
+        }
+    }
+
     /// One selector for each source and kind.
     fn request(&self) -> ReadRequest {
         let every = [String::new()];
@@ -111,11 +128,7 @@ impl TailArgs {
         } else {
             &self.source_ids
         };
-        let kinds = match (self.format, &self.kinds[..]) {
-            (Some(FormatArg::Cf | FormatArg::Cf6), _) => &[KindArg::Log],
-            (None, []) => KindArg::value_variants(),
-            (None, kinds) => kinds,
-        };
+        let kinds = self.kinds();
         let selectors = sources
             .iter()
             .flat_map(|source| kinds.iter().map(move |kind| selector(source, kind.kind())))
@@ -135,10 +148,10 @@ pub async fn run(args: TailArgs) -> Result<(), Failure> {
     let endpoint = args
         .connection
         .endpoint(Door::Grpc, args.grpc_addr.as_deref())?;
-    let mut reader = Reader::connect(endpoint, args.request())?;
     let mut output = Output::start(Format::chosen(args.format, args.json));
     let wanted: BTreeMap<String, String> = args.tags.iter().cloned().collect();
-    let follow = follow(&mut reader, &output, &wanted);
+    let mut sources = Sources::open(endpoint, args)?;
+    let follow = follow(&mut sources, &output, &wanted);
     let result = tokio::select! {
         result = follow => result,
         failure = output.closed() => return match failure {
@@ -153,13 +166,15 @@ pub async fn run(args: TailArgs) -> Result<(), Failure> {
 }
 
 async fn follow(
-    reader: &mut Reader,
+    sources: &mut Sources,
     output: &Output,
     wanted: &BTreeMap<String, String>,
 ) -> Result<(), Failure> {
     let mut was_connected = false;
-    while let Some(event) = reader.next().await {
+    while let Some((first, event)) = sources.next().await {
         match event {
+            // One voice for all of them.
+            Ok(Event::Connected { .. } | Event::Disconnected { .. }) if !first => {}
             Ok(Event::Connected { address, again }) => {
                 was_connected = true;
                 let word = if again { "reconnected" } else { "connected" };

@@ -37,5 +37,5 @@ pub use endpoint::{Endpoint, EndpointError, TlsFiles};
 pub use event::{Event, ReadError};
 pub use gateway::{GatewayEndpoint, GatewayReader, GatewayRequest};
 pub use logweir_proto::{peek::Kind, v2};
-pub use reader::{ReadRequest, Reader, selector};
+pub use reader::{FollowRequest, ReadRequest, Reader, selector};
 pub use source::Source;

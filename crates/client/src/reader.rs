@@ -5,7 +5,10 @@ mod stream;
 
 use bytes::Bytes;
 use logweir_proto::{
+    cache,
+    logcache::EnvelopeType,
     peek::Kind,
+    service,
     v2::{self, selector::Message},
 };
 use prost::Message as _;
@@ -19,6 +22,9 @@ use crate::{
 
 /// Events that wait for the caller; behind them the peer's queue fills, and drops.
 pub(crate) const EVENTS: usize = 4;
+
+/// Largest message with history: what a log cache gives at most.
+const HISTORY_BYTES: usize = 50 << 20;
 
 /// What a reader asks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,6 +69,37 @@ impl ReadRequest {
     }
 }
 
+/// What a reader of one source asks for that begins with what is remembered of it. Only
+/// our own log caches answer it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FollowRequest {
+    /// The source.
+    pub source_id: String,
+    /// Envelopes of these kinds; empty: of all.
+    pub kinds: Vec<Kind>,
+    /// How many of the newest come first. After a reconnection none do.
+    pub history: u32,
+}
+
+impl FollowRequest {
+    fn encoded(&self, again: bool) -> Bytes {
+        let number = |kind: &Kind| match kind {
+            Kind::Log => EnvelopeType::Log as i32,
+            Kind::Counter => EnvelopeType::Counter as i32,
+            Kind::Gauge => EnvelopeType::Gauge as i32,
+            Kind::Timer => EnvelopeType::Timer as i32,
+            Kind::Event => EnvelopeType::Event as i32,
+        };
+        let request = cache::FollowRequest {
+            source_id: self.source_id.clone(),
+            history: if again { 0 } else { self.history },
+            envelope_types: self.kinds.iter().map(number).collect(),
+            ..cache::FollowRequest::default()
+        };
+        request.encode_to_vec().into()
+    }
+}
+
 /// Selects all envelopes of one kind of one source; an empty source id selects
 /// every source.
 pub fn selector(source_id: impl Into<String>, kind: Kind) -> v2::Selector {
@@ -76,6 +113,43 @@ pub fn selector(source_id: impl Into<String>, kind: Kind) -> v2::Selector {
     v2::Selector {
         source_id: source_id.into(),
         message: Some(message),
+    }
+}
+
+/// What is called of a peer, again and again.
+enum Call {
+    Read(ReadRequest),
+    Follow(FollowRequest),
+}
+
+impl Call {
+    fn path(&self) -> &'static str {
+        match self {
+            Self::Read(_) => service::BATCHED_RECEIVER,
+            Self::Follow(_) => service::CACHE_FOLLOW,
+        }
+    }
+
+    fn encoded(&self, again: bool) -> Bytes {
+        match self {
+            Self::Read(request) => request.encoded(),
+            Self::Follow(request) => request.encoded(again),
+        }
+    }
+
+    fn max_message_bytes(&self) -> usize {
+        match self {
+            Self::Read(request) => request.max_message_bytes,
+            Self::Follow(_) => HISTORY_BYTES,
+        }
+    }
+
+    /// The `EnvelopeBatch` of a message.
+    fn batch(&self, message: Bytes) -> Result<Bytes, ReadError> {
+        match self {
+            Self::Read(_) => Ok(message),
+            Self::Follow(_) => Ok(cache::FollowResponse::decode(message)?.envelopes),
+        }
     }
 }
 
@@ -94,6 +168,17 @@ impl Reader {
     ///
     /// Fails only when the endpoint cannot be used as it is written.
     pub fn connect(endpoint: Endpoint, request: ReadRequest) -> Result<Self, EndpointError> {
+        Self::call(endpoint, Call::Read(request))
+    }
+
+    /// The same for one source with what is remembered of it.
+    ///
+    /// Fails only when the endpoint cannot be used as it is written.
+    pub fn follow(endpoint: Endpoint, request: FollowRequest) -> Result<Self, EndpointError> {
+        Self::call(endpoint, Call::Follow(request))
+    }
+
+    fn call(endpoint: Endpoint, call: Call) -> Result<Self, EndpointError> {
         endpoint.check()?;
         let (sender, events) = mpsc::channel(EVENTS);
         let cancel = CancellationToken::new();
@@ -101,7 +186,7 @@ impl Reader {
         tokio::spawn(async move {
             tokio::select! {
                 () = task.cancelled() => {}
-                () = stream::run(endpoint, request, sender) => {}
+                () = stream::run(endpoint, call, sender) => {}
             }
         });
         Ok(Self {

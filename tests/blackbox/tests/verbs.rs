@@ -300,7 +300,7 @@ async fn recent_lines_are_shown_as_cf_shows_them() {
     emit.close_stdin();
     assert_eq!(emit.exit_code().await, 0, "{:?}", emit.stderr());
     let lines = eventually("the lines are remembered", async || {
-        let arguments = ["recent", "shop", "--limit", "2", "--format", "cf"];
+        let arguments = ["recent", "shop", "-n", "2", "--format", "cf"];
         let mut recent = verb(&system, &arguments);
         assert_eq!(recent.exit_code().await, 0, "{:?}", recent.stderr());
         let lines = recent.stdout();

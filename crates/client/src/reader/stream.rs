@@ -5,14 +5,13 @@ use std::{future::poll_fn, task::Poll, time::Duration};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use logweir_net::{backoff::Backoff, grpc};
-use logweir_proto::service;
 use tokio::{
     sync::mpsc::Sender,
     time::{Instant, sleep, timeout},
 };
 use tonic::{Code, Status};
 
-use super::ReadRequest;
+use super::Call;
 use crate::{
     endpoint::Endpoint,
     event::{Event, ReadError},
@@ -39,13 +38,13 @@ enum End {
     Unread,
 }
 
-pub(super) async fn run(endpoint: Endpoint, request: ReadRequest, out: Out) {
+pub(super) async fn run(endpoint: Endpoint, call: Call, out: Out) {
     let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
     let mut opened = 0_u64;
     for attempt in 0.. {
         let started = Instant::now();
         let before = opened;
-        match read(&endpoint, &request, attempt, &mut opened, &out).await {
+        match read(&endpoint, &call, attempt, &mut opened, &out).await {
             End::Unread => return,
             End::Refused(error) => {
                 let _ = out.send(Err(error)).await;
@@ -71,7 +70,7 @@ pub(super) async fn run(endpoint: Endpoint, request: ReadRequest, out: Out) {
 
 async fn read(
     endpoint: &Endpoint,
-    request: &ReadRequest,
+    call: &Call,
     attempt: usize,
     opened: &mut u64,
     out: &Out,
@@ -81,14 +80,9 @@ async fn read(
         Err(error) => return End::Broke(error.to_string()),
     };
     let mut extra = HeaderMap::new();
-    extra.insert(MAX_MESSAGE, HeaderValue::from(request.max_message_bytes));
-    let mut stream = grpc::server_stream(
-        &h2,
-        service::BATCHED_RECEIVER,
-        request.encoded(),
-        extra,
-        request.max_message_bytes,
-    );
+    let limit = call.max_message_bytes();
+    extra.insert(MAX_MESSAGE, HeaderValue::from(limit));
+    let mut stream = grpc::server_stream(&h2, call.path(), call.encoded(*opened > 0), extra, limit);
     let ended = |status: Status| ended(status, &address);
     let _ = timeout(OPEN_WITHIN, stream.opened()).await;
     // A refusal is there with the header: then the stream never was open.
@@ -111,8 +105,9 @@ async fn read(
             None => stream.next().await,
         };
         match message {
-            Ok(Some(batch)) => {
-                if out.send(Ok(Event::Batch(batch))).await.is_err() {
+            Ok(Some(message)) => {
+                let batch = call.batch(message).map(Event::Batch);
+                if out.send(batch).await.is_err() {
                     return End::Unread;
                 }
             }
