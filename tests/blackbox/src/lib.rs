@@ -4,8 +4,10 @@
 //! The tests themselves are in `tests/`, one file for each subject. Every wait has a
 //! deadline, which `LOGWEIR_TEST_PATIENCE` multiplies.
 
+pub mod cache;
 pub mod capi;
 pub mod certificates;
+pub mod cloud;
 pub mod datagrams;
 pub mod drains;
 pub mod envelopes;
@@ -13,7 +15,10 @@ pub mod events;
 pub mod fleet;
 pub mod http;
 pub mod multipart;
+pub mod nozzles;
+pub mod otlp;
 pub mod patience;
+pub mod platform;
 pub mod process;
 pub mod receivers;
 pub mod stream;
