@@ -158,7 +158,10 @@ impl Store {
     /// Takes in a sealed block that was saved before. False if it is there or no block.
     pub fn restore(&self, block: Block, home: Option<&Arc<Home>>) -> bool {
         let head = block.head;
-        let strange = head.count == 0 || head.last < head.first || head.oldest > head.newest;
+        let strange = head.count == 0
+            || head.last < head.first
+            || head.last >= 1 << 62
+            || head.oldest > head.newest;
         if strange || head.raw_bytes as usize > 2 * Self::ENVELOPE_BYTES || !block.types.is_one() {
             return false;
         }

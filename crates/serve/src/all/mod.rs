@@ -78,10 +78,17 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
         hop: "logweir",
     };
     let store = Arc::new(Store::new(config.log_cache.store.limits()));
+    let cached = Registry::new();
+    let saving = log_cache::Saving {
+        store: &store,
+        data_dir: &config.data_dir,
+        readiness: &readiness,
+        registry: &cached,
+    };
+    saving.start(context).await?;
     let recents = Recents::fill(&exchange, Arc::clone(&store));
     let kept = Local::of_exchange(store, recents.clone(), Arc::clone(&readers));
     let cache = Arc::new(Cache::new(Arc::new(kept)));
-    let cached = Registry::new();
     log_cache::collect(&cached, &cache);
     log_cache::keep_fresh(&cache, context);
     let doppler = Doppler {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use proptest::prelude::*;
+
 use super::*;
 
 /// A disk: sealed blocks, and the parts of open ones in the order in which they came.
@@ -166,4 +168,54 @@ fn what_is_no_block_is_refused_or_empty() {
     assert!(strange(|block| block.body = Bytes::from_static(b"no block")));
     assert!(again.restore(disk.sealed.remove(0), None));
     assert!(!all(&again, "app").is_empty());
+}
+
+fn strange() -> impl Strategy<Value = Block> {
+    let places = (0..4_u64, 0..4_u64, any::<u64>());
+    let times = (-3..3_i64, -3..3_i64, any::<i64>(), any::<i64>());
+    let counts = (0..5_u32, 0..300_u32, any::<bool>(), any::<bool>());
+    let body = prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..60),
+        // Mostly entries.
+        prop::collection::vec(prop::sample::select(vec![0_u8, 1, 2, 4, 8, 15, 16]), 0..60),
+    ];
+    (places, times, counts, body, 0..6_u8).prop_map(|(places, times, counts, body, bit)| Block {
+        source_id: "app".into(),
+        types: Types::from_bits(1 << bit),
+        head: Head {
+            first: places.0,
+            last: places.1.max(places.2 >> 20 & (places.2 << 60)),
+            oldest: times.0,
+            newest: times.1,
+            came_first: times.2,
+            came_last: times.3,
+            count: counts.0,
+            raw_bytes: counts.1,
+            in_order: counts.2,
+            packed: counts.3,
+        },
+        body: body.into(),
+    })
+}
+
+proptest! {
+    /// Whoever can write checksums can write anything.
+    #[test]
+    fn no_block_is_too_strange(blocks in prop::collection::vec(strange(), 1..6)) {
+        let store = Store::new(StoreLimits { bytes: 5000, ..roomy() });
+        for block in blocks {
+            let (first, came) = (block.head.first, (block.head.came_first, block.head.came_last));
+            store.restore_appended("app", block.types, first, came, &block.body);
+            store.restore(block, None);
+        }
+        store.restored();
+        put(&store, 0, "app", 0, "hello");
+        for descending in [false, true] {
+            let query = Query { limit: 2, descending, ..Query::all("app") };
+            let page = store.read(&query);
+            store.read(&Query { after: page.next, ..query });
+        }
+        store.sweep(i64::MAX);
+        store.sweep(i64::MIN);
+    }
 }
