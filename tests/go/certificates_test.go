@@ -38,7 +38,7 @@ func newIdentities(t *testing.T) identities {
 	der, err := x509.CreateCertificate(rand.Reader, authority, authority, authorityKey.Public(), authorityKey)
 	must(t, err)
 	write(t, ids.ca(), "CERTIFICATE", der)
-	for serial, role := range []string{"doppler", "reverselogproxy", "metron", "client", "gateway", "trafficcontroller", "uaa", "cloud-controller"} {
+	for serial, role := range []string{"doppler", "reverselogproxy", "metron", "client", "gateway", "trafficcontroller", "uaa", "cloud-controller", "log-cache"} {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		must(t, err)
 		leaf := &x509.Certificate{

@@ -38,6 +38,12 @@ func runAll(t *testing.T) system {
 	env := map[string]string{"HOME": data, "PATH": os.Getenv("PATH")}
 	p := start(t, binary(t), env, "run", "--ephemeral", "--data-dir", data)
 	p.wait(t, "(logweir ready)")
+	return systemIn(t, data)
+}
+
+// systemIn finds the doors of `logweir run` in its data directory.
+func systemIn(t *testing.T, data string) system {
+	t.Helper()
 	text, err := os.ReadFile(filepath.Join(data, "endpoints.json"))
 	must(t, err)
 	var doors map[string]string

@@ -1,6 +1,6 @@
 //! The gRPC services of a node.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
@@ -10,7 +10,7 @@ use logweir_net::{
 };
 use logweir_proto::{
     cache::{FollowRequest, SearchRequest},
-    frames::push_frame,
+    frames::{frame_len, push_frame},
     logcache::{MetaRequest, ReadRequest, SendRequest, SendResponse},
     service,
 };
@@ -52,7 +52,7 @@ async fn read(cache: &Cache, request: Request<Incoming>) -> Result<Response<Body
         true => cache.local().read(request).await?,
         false => cache.read(request).await?,
     };
-    Ok(unary(&answer))
+    Ok(grpc::ok_unary(batched(&answer.envelopes)))
 }
 
 async fn meta(cache: &Cache, request: Request<Incoming>) -> Result<Response<Body>, Status> {
@@ -76,13 +76,16 @@ async fn search(cache: &Cache, request: Request<Incoming>) -> Result<Response<Bo
 async fn follow(cache: &Cache, request: Request<Incoming>) -> Result<Response<Body>, Status> {
     let request: FollowRequest = one(request, QUESTION_BYTES).await?;
     let batches = cache.follow(request).await?;
-    // The batch is the first field of the message, framed as envelopes are in a batch.
-    let messages = batches.map(|batch| {
-        let mut message = BytesMut::new();
-        push_frame(&mut message, &batch?);
-        Ok(message.freeze())
-    });
+    let messages = batches.map(|batch| Ok(batched(&batch?)));
     Ok(grpc::streaming_response(grpc::stream_body(messages)))
+}
+
+/// A message that is a batch in its first field, framed as envelopes are in a batch. It
+/// is there also when it is empty: the peers' Go client reads it without a look.
+fn batched(batch: &[u8]) -> Bytes {
+    let mut message = BytesMut::with_capacity(frame_len(batch.len()));
+    push_frame(&mut message, batch);
+    message.freeze()
 }
 
 fn unary(answer: &impl Message) -> Response<Body> {
