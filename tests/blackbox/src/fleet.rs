@@ -25,6 +25,8 @@ pub struct Fleet {
 pub struct Member {
     /// The process.
     pub process: Process,
+    /// The file of its configuration.
+    pub config: PathBuf,
 }
 
 impl Default for Fleet {
@@ -94,7 +96,10 @@ impl Fleet {
         command.arg(&file).env("HOME", self.directory.path());
         let process = Process::start(command);
         process.says("logweir ready").await;
-        Member { process }
+        Member {
+            process,
+            config: file,
+        }
     }
 
     /// Starts a router on `address`.

@@ -11,7 +11,7 @@ use logweir_net::{
     resolve::{Resolver, Target},
 };
 use tokio::{sync::watch, time::Instant};
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::log_cache::MESSAGE_BYTES;
 
@@ -151,7 +151,7 @@ impl Node {
     fn unreachable(&self, reason: &str) -> Status {
         let name = &self.name;
         Status::unavailable(format!(
-            "the log cache node {name}, which keeps this, cannot be reached: {reason}"
+            "the log cache node {name} cannot be reached: {reason}"
         ))
     }
 
@@ -184,13 +184,19 @@ impl Node {
         let until = Instant::now() + deadline;
         let h2 = self.connection(until).await?;
         let answer = grpc::unary(&h2, path, payload, headers, MESSAGE_BYTES);
-        let answer = tokio::time::timeout_at(until, answer).await;
-        answer.unwrap_or_else(|_| {
-            let name = &self.name;
-            Err(Status::deadline_exceeded(format!(
-                "the log cache node {name} did not answer within {deadline:?}"
-            )))
-        })
+        match tokio::time::timeout_at(until, answer).await {
+            // It was lost before it could answer.
+            Ok(Err(status)) if status.code() == Code::Unavailable => {
+                Err(self.unreachable(status.message()))
+            }
+            Ok(answer) => answer,
+            Err(_) => {
+                let name = &self.name;
+                Err(Status::deadline_exceeded(format!(
+                    "the log cache node {name} did not answer within {deadline:?}"
+                )))
+            }
+        }
     }
 
     /// Calls a method that answers with a stream.
