@@ -2,6 +2,7 @@
 
 use std::io;
 
+use nix::sys::signal::Signal as Number;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// A wish, by signal.
@@ -21,16 +22,19 @@ pub(crate) struct Signals {
     interrupt: Signal,
     hangup: Signal,
     inspect: Signal,
+    /// A file that reached the process's limit: whoever writes it is told, and that is enough.
+    _too_large: Signal,
 }
 
 impl Signals {
-    /// Takes over the four signals.
+    /// Takes over these signals.
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
             inspect: signal(SignalKind::user_defined1())?,
+            _too_large: signal(SignalKind::from_raw(Number::SIGXFSZ as i32))?,
         })
     }
 

@@ -4,6 +4,7 @@
 //! Each keeps its port, its certificates and what it has received over a restart.
 
 mod kafka;
+mod carbon;
 mod nginx;
 mod rsyslog;
 mod syslog_ng;
@@ -27,6 +28,7 @@ use crate::{
 };
 
 pub use kafka::{Broker, BrokerSettings, Record, Secured};
+pub use carbon::{Carbon, Points};
 pub use nginx::{Nginx, Request};
 
 /// Ports of receivers. Those that the system gives to outgoing connections are left out, so

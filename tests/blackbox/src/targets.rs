@@ -17,20 +17,7 @@ use crate::{certificates::Identity, process::Process};
 /// # Panics
 /// When Python or the library is missing: `cargo xtask test` installs it.
 pub async fn python(tls: Option<(&Identity, &Path)>) -> (Process, u16) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let packages = env::var_os("LOGWEIR_TEST_PYTHON_PACKAGES");
-    let packages = packages.map_or_else(|| root.join("../../target/python"), Into::into);
-    assert!(
-        packages.join("prometheus_client").is_dir(),
-        "no prometheus_client: `cargo xtask test` installs it, or: python3 -m pip install \
-         --target {} prometheus_client",
-        packages.display()
-    );
-    let mut command = Command::new("python3");
-    command
-        .arg(root.join("targets/prometheus_target.py"))
-        .env("PYTHONPATH", packages)
-        .env("PYTHONDONTWRITEBYTECODE", "1");
+    let mut command = script("prometheus_target.py", "prometheus_client");
     if let Some((identity, authority)) = tls {
         command.args([&identity.cert, &identity.key]).arg(authority);
     }
@@ -38,6 +25,27 @@ pub async fn python(tls: Option<(&Identity, &Path)>) -> (Process, u16) {
     let line = process.prints("port ").await;
     let port = line.trim_start_matches("port ").parse();
     (process, port.expect("a port"))
+}
+
+/// A script of ours that needs this package of Python's.
+///
+/// # Panics
+/// When the package is missing: `cargo xtask test` installs it.
+pub(crate) fn script(name: &str, package: &str) -> Command {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let packages = env::var_os("LOGWEIR_TEST_PYTHON_PACKAGES");
+    let packages = packages.map_or_else(|| root.join("../../target/python"), Into::into);
+    assert!(
+        packages.join(package).is_dir(),
+        "no {package} in {}: `cargo xtask test` installs it",
+        packages.display()
+    );
+    let mut command = Command::new("python3");
+    command
+        .arg(root.join("targets").join(name))
+        .env("PYTHONPATH", packages)
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    command
 }
 
 /// How a page misbehaves.
