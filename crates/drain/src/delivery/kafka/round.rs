@@ -1,5 +1,8 @@
 //! The messages of a batch by their partitions.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
