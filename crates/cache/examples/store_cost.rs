@@ -11,7 +11,10 @@
 
 use std::{fs, time::Instant};
 
-use logweir_cache::{Put, Query, Store, StoreLimits, Types};
+use logweir_cache::{
+    Block, Put, Query, Store, StoreLimits, Types, Unsaved,
+    record::{self, Found, Records},
+};
 use logweir_proto::v2::{Envelope, Log, envelope::Message};
 use prost::Message as _;
 
@@ -118,6 +121,58 @@ fn resident() -> f64 {
     kib / 1024.0
 }
 
+/// How long it takes to have a gigabyte of files back, once it is in memory.
+fn restart(from: &Store) {
+    from.track();
+    let blocks: Vec<Block> = (0..Store::PARTS)
+        .flat_map(|part| from.unsaved(part))
+        .filter_map(|one| match one {
+            Unsaved::Sealed(block) => Some(block),
+            Unsaved::Appended(..) => None,
+        })
+        .collect();
+    let mut files = Vec::new();
+    let mut bytes = 0;
+    for copy in 0.. {
+        let mut file = Vec::new();
+        for block in &blocks {
+            let source_id = format!("{}-{copy}", block.source_id).into();
+            record::encode(
+                &Unsaved::Sealed(Block {
+                    source_id,
+                    ..block.clone()
+                }),
+                &mut file,
+            );
+        }
+        bytes += file.len();
+        files.push(file);
+        if bytes > 1 << 30 {
+            break;
+        }
+    }
+    let store = Store::new(StoreLimits {
+        bytes: 4 << 30,
+        max_age: None,
+        max_age_of: Vec::new(),
+        per_source_envelopes: None,
+        compress: true,
+    });
+    let (since, busy) = (Instant::now(), processor());
+    for found in files.iter().flat_map(|file| Records::of(file)) {
+        if let Found::Record(Unsaved::Sealed(block)) = found {
+            store.restore(block, None);
+        }
+    }
+    store.restored();
+    println!(
+        "{bytes} bytes are back in {:?}, {:.2} CPU-s: {} envelopes",
+        since.elapsed(),
+        processor() - busy,
+        store.stats().envelopes
+    );
+}
+
 fn main() {
     let sources: usize = std::env::args()
         .nth(1)
@@ -203,5 +258,8 @@ fn main() {
         }
         let since = Instant::now();
         println!("meta of {}: {:?}", store.meta().len(), since.elapsed());
+        if compress {
+            restart(&store);
+        }
     }
 }

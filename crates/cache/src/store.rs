@@ -27,7 +27,10 @@ mod source;
 
 use std::{
     hash::BuildHasher,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
@@ -44,6 +47,9 @@ pub use saving::{Block, Unsaved};
 use shard::{Cause, Shard, Shared, Terms};
 use source::Filled;
 
+/// What is less is no clock that was set back.
+const SECOND: i64 = 1_000_000_000;
+
 /// Parts of the sources, each under a lock of its own.
 const SHARDS: usize = 64;
 
@@ -58,6 +64,8 @@ pub struct Store {
     packer: Packer,
     /// Held by the one that makes room.
     room: Mutex<()>,
+    /// The latest time that anything came, for all that is known.
+    latest: AtomicI64,
 }
 
 /// An envelope that is to be kept.
@@ -137,6 +145,7 @@ impl Store {
             shards: (0..SHARDS).map(shard).collect(),
             packer: Packer::default(),
             room: Mutex::new(()),
+            latest: AtomicI64::new(i64::MIN),
         }
     }
 
@@ -144,6 +153,7 @@ impl Store {
     /// copied.
     pub fn put<'a>(&self, now: i64, envelopes: impl IntoIterator<Item = Put<'a>>) {
         let terms = Terms { now, ..self.terms };
+        self.came(now);
         let mut filled = Vec::new();
         let mut held: Option<MutexGuard<'_, Shard>> = None;
         for put in envelopes {
@@ -166,6 +176,13 @@ impl Store {
         drop(held);
         self.pack(filled);
         self.make_room();
+    }
+
+    /// Takes note of when something came.
+    fn came(&self, at: i64) {
+        if at > self.latest.load(Ordering::Relaxed) {
+            self.latest.fetch_max(at, Ordering::Relaxed);
+        }
     }
 
     /// Compresses blocks that were filled.
@@ -239,6 +256,11 @@ impl Store {
     /// Drops what is too old at `now` (nanoseconds since 1970). To be called every few
     /// seconds.
     pub fn sweep(&self, now: i64) {
+        if self.limits.max_age.is_none() && self.limits.max_age_of.is_empty() {
+            return;
+        }
+        let latest = self.latest.swap(now, Ordering::Relaxed);
+        let back = now.saturating_add(SECOND) < latest;
         for index in 0..SHARDS {
             let mut shard = self.shard(index);
             let mut filled = Vec::new();
@@ -246,7 +268,9 @@ impl Store {
                 let Some(source) = shard.source_mut(slot) else {
                     continue;
                 };
-                source.not_after(now);
+                if back {
+                    source.not_after(now);
+                }
                 let age = |types| self.age(types);
                 let gone = source.drop_before(|types| Some(now.saturating_sub(age(types)?)));
                 let old = source.seal_before(|types| Some(now.saturating_sub(age(types)? / 8)));

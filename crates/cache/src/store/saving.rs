@@ -165,9 +165,11 @@ impl Store {
         if strange || head.raw_bytes as usize > 2 * Self::ENVELOPE_BYTES || !block.types.is_one() {
             return false;
         }
+        self.came(head.came_last);
         let hash = self.hasher.hash_one(&*block.source_id);
-        let mut shard = self.shard(shard_of(hash));
-        shard.restore(hash, block, home)
+        let added = self.shard(shard_of(hash)).restore(hash, block, home);
+        self.make_room();
+        added
     }
 
     /// Takes in what a journal has of an open block: entries that begin with the block's

@@ -154,9 +154,7 @@ impl Source {
     /// taken to have come now.
     pub(crate) fn not_after(&mut self, now: i64) {
         for lane in &mut self.lanes {
-            if lane.heads().any(|head| head.came_last > now) {
-                lane.not_after(now);
-            }
+            lane.not_after(now);
         }
     }
 

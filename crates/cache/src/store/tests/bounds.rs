@@ -116,8 +116,6 @@ fn so_many_of_a_source_are_kept() {
     }
 }
 
-const SECOND: i64 = 1_000_000_000;
-
 #[test]
 fn what_is_too_old_goes_type_by_type() {
     let store = Store::new(StoreLimits {
