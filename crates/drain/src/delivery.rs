@@ -93,6 +93,6 @@ pub fn start(exit: impl Into<Exit>, queue: Subscription, with: &Arc<Delivery>) -
     let shared = Arc::new(Shared::new());
     let handle = DrainHandle::new(exit.clone(), queue.clone(), shared.clone());
     let courier = Courier::new(exit, queue, shared, with.clone());
-    with.shutdown.tracker.spawn(courier.run());
+    with.shutdown.tracker.spawn(Box::new(courier).run());
     handle
 }

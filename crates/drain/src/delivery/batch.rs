@@ -358,7 +358,14 @@ impl Batch {
     /// Gives large buffers back.
     pub(super) fn release(&mut self) {
         let held = self.out.capacity() + self.scratch.capacity() + self.marks.capacity();
-        if self.is_empty() && held > KEEP {
+        if held > KEEP {
+            self.free();
+        }
+    }
+
+    /// Gives all buffers back, if nothing is in them.
+    pub(super) fn free(&mut self) {
+        if self.is_empty() {
             *self = Self {
                 finished: self.finished,
                 ..Self::default()

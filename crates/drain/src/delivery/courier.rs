@@ -49,6 +49,8 @@ pub(super) struct Courier {
     /// When the last connection was opened.
     connected: Option<Instant>,
     store: Option<Arc<Store>>,
+    /// What the store is still to keep because the receiver refused it for good.
+    refused: Vec<Chunk>,
     /// What was taken and waits for its names.
     unnamed: Option<Chunk>,
     /// The queue has ended, and nothing is in it.
@@ -81,6 +83,7 @@ impl Courier {
             tell: Tell::default(),
             connected: None,
             store: None,
+            refused: Vec::new(),
             unnamed: None,
             ended: false,
             dubious: false,
@@ -89,8 +92,9 @@ impl Courier {
         }
     }
 
-    /// Delivers until the queue has ended or the drain is unbound.
-    pub(super) async fn run(mut self) {
+    /// Delivers until the queue has ended or the drain is unbound. Boxed: a task has room for
+    /// its arguments twice.
+    pub(super) async fn run(mut self: Box<Self>) {
         let with = self.with.clone();
         let shared = self.shared.clone();
         let unbound = async {
@@ -107,19 +111,19 @@ impl Courier {
 
     async fn work(&mut self) {
         Box::pin(self.open_store()).await;
+        // What is boxed here and below is so that a drain that is idle holds no room for it.
         while self.wait().await {
-            // Boxed, so that a drain that is idle does not hold the room for it.
             match self.session().await {
                 Ok(()) => self.shared.enter(DrainState::Idle),
                 Err(failure) => {
-                    self.back_off(failure).await;
+                    Box::pin(self.back_off(failure)).await;
                     // What is left waits on the disk for the next start.
                     if self.store.as_ref().is_some_and(|store| store.is_closed()) {
                         return;
                     }
                 }
             }
-            self.batch.release();
+            self.batch.free();
         }
     }
 
@@ -160,13 +164,15 @@ impl Courier {
             }
             if load > 0 {
                 // It may be but what we told: that is no reason to connect.
-                self.fill(1).await;
+                Box::pin(self.fill(1)).await;
                 if self.batch.is_empty() && self.load() >= load {
                     return true;
                 }
                 continue;
             }
-            self.settle_store().await;
+            if self.store.is_some() {
+                Box::pin(self.settle_store()).await;
+            }
             let Some(due) = self.tell.due() else {
                 self.until_filled(1).await;
                 continue;
@@ -240,7 +246,7 @@ impl Courier {
         let too_old = |since: Instant| since.elapsed() >= self.with.settings.give_up_after;
         if self.store.is_none() && self.batch.since().is_some_and(too_old) {
             let left = self.batch.left();
-            self.lose(0, left, Cause::GaveUp).await;
+            self.lose(0, left, Cause::GaveUp);
             self.sent(left);
         }
     }
@@ -288,7 +294,8 @@ impl Courier {
     fn end(&mut self, cause: Cause) {
         if let Some(store) = &self.store {
             let unbound = self.shared.stop.is_cancelled();
-            store.close(self.batch.take_finished(), unbound);
+            let refused = std::mem::take(&mut self.refused);
+            store.close(refused, self.batch.take_finished(), unbound);
             self.shared.in_hand.store(0, Relaxed);
         } else {
             self.add_unnamed();

@@ -124,7 +124,7 @@ impl Session {
             }
             Verdict::Refused(413) if count > 1 && size / 2 >= SMALLEST => self.full = size / 2,
             Verdict::Refused(code) => {
-                courier.lose(0, count, Cause::Refused).await;
+                courier.lose(0, count, Cause::Refused);
                 courier.sent(count);
                 refused(courier, code).await;
             }
@@ -154,7 +154,7 @@ impl Session {
                 Ok(Verdict::Taken) => through.push(at),
                 Ok(Verdict::Refused(status)) => {
                     code = Some(status);
-                    courier.lose(at, 1, Cause::Refused).await;
+                    courier.lose(at, 1, Cause::Refused);
                     through.push(at);
                 }
                 // A receiver may not want that many connections.
@@ -187,6 +187,8 @@ async fn refused(courier: &mut Courier, code: u16) {
         code,
         retry_after: None,
     });
+    // What was refused is not to be refused again by the next process.
+    courier.settle_store().await;
     courier.pause_after_refusal().await;
     courier.shared.resume();
 }

@@ -11,7 +11,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
 use logweir_net::backoff::Backoff;
 use logweir_route::{Chunk, Subscription};
 use tokio::{sync::Notify, task::spawn_blocking, time::sleep};
@@ -154,32 +153,26 @@ impl Store {
         })
     }
 
-    /// So many chunks more are delivered.
-    pub(super) async fn delivered(self: &Arc<Self>, chunks: usize) {
-        let done = self.blocking(move |spool| spool.delivered(chunks)).await;
-        if let Err(error) = done {
+    /// Keeps what the receiver refused for good; so many chunks more are delivered or refused.
+    /// Both at once: what is kept and not noted would be refused and kept again by the next
+    /// process.
+    pub(super) async fn settled(self: &Arc<Self>, refused: Vec<Chunk>, chunks: usize) {
+        let store = self.clone();
+        let done = self.blocking(move |spool| store.settle(spool, &refused, chunks));
+        if let Err(error) = done.await {
             tracing::warn!("the position in a spool cannot be written: {error}");
         }
     }
 
-    /// Keeps envelopes that the receiver refused for good.
-    pub(super) async fn bury(self: &Arc<Self>, envelopes: Vec<Bytes>) {
-        let mut frames = BytesMut::new();
-        envelopes
-            .iter()
-            .for_each(|frame| frames.extend_from_slice(frame));
-        let count = u32::try_from(envelopes.len()).unwrap_or(u32::MAX);
-        let chunk = Chunk {
-            frames: frames.freeze(),
-            envelopes: count,
-            deprecated_tags: false,
-        };
-        let kept = self.blocking(move |spool| spool.bury(&chunk)).await;
-        let lost = kept.unwrap_or_else(|error| {
-            tracing::warn!("what a receiver refused cannot be kept: {error}");
-            count.into()
-        });
-        self.lost.fetch_add(lost, SeqCst);
+    fn settle(&self, spool: &mut Spool, refused: &[Chunk], chunks: usize) -> io::Result<()> {
+        for chunk in refused {
+            let lost = spool.bury(chunk).unwrap_or_else(|error| {
+                tracing::warn!("what a receiver refused cannot be kept: {error}");
+                chunk.envelopes.into()
+            });
+            self.lost.fetch_add(lost, SeqCst);
+        }
+        spool.delivered(chunks)
     }
 
     /// Delivers again what was refused. Returns how many envelopes that are.
@@ -199,8 +192,8 @@ impl Store {
     }
 
     /// The end of the delivery; what is left stays on the disk. Blocks.
-    pub(super) fn close(&self, delivered: usize, unbound: bool) {
-        let _ = self.with(|spool| spool.delivered(delivered));
+    pub(super) fn close(&self, refused: Vec<Chunk>, delivered: usize, unbound: bool) {
+        let _ = self.with(|spool| self.settle(spool, &refused, delivered));
         if let Some(spool) = self.lock().take() {
             spool.sync();
             if unbound {

@@ -64,7 +64,7 @@ pub(super) async fn session(courier: &mut Courier, to: Receiver) -> Result<(), F
         match socket.send(message).await {
             Ok(_) => courier.sent(1),
             Err(error) if is_too_large(&error) => {
-                courier.lose(0, 1, Cause::TooLarge).await;
+                courier.lose(0, 1, Cause::TooLarge);
                 courier.sent(1);
             }
             // What a datagram before this one met with.

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use bytes::BytesMut;
 use logweir_route::{Cause, Chunk};
 
 use super::Courier;
@@ -45,17 +46,15 @@ impl Courier {
 
     /// Counts messages as lost, or keeps them where there is a spool. They are through only by
     /// [`Courier::sent`].
-    pub(in crate::delivery) async fn lose(&mut self, after: usize, count: usize, cause: Cause) {
+    pub(in crate::delivery) fn lose(&mut self, after: usize, count: usize, cause: Cause) {
         let lost = self.batch.lose(after, count);
         // They will be counted as written when they are through.
         let envelopes = i64::try_from(lost.len()).unwrap_or(i64::MAX);
         self.shared.written.fetch_sub(envelopes, Relaxed);
         match &self.store {
             None => self.count_lost(&lost, cause),
-            Some(store) => {
-                let frames = lost.into_iter().map(|chunk| chunk.frames);
-                store.bury(frames.collect()).await;
-            }
+            Some(_) if lost.is_empty() => {}
+            Some(_) => self.refused.push(joined(&lost)),
         }
     }
 
@@ -63,5 +62,18 @@ impl Courier {
         for chunk in lost {
             self.queue.lost_after_taking(cause, chunk);
         }
+    }
+}
+
+/// One chunk of all.
+fn joined(chunks: &[Chunk]) -> Chunk {
+    let mut frames = BytesMut::with_capacity(chunks.iter().map(|one| one.frames.len()).sum());
+    chunks
+        .iter()
+        .for_each(|one| frames.extend_from_slice(&one.frames));
+    Chunk {
+        frames: frames.freeze(),
+        envelopes: chunks.iter().map(|one| one.envelopes).sum(),
+        deprecated_tags: chunks.iter().any(|one| one.deprecated_tags),
     }
 }

@@ -166,13 +166,14 @@ impl Courier {
         self.note(added.through);
     }
 
-    /// Notes on the disk what is delivered.
+    /// Notes on the disk what is delivered, and what was refused for good.
     pub(in crate::delivery) async fn settle_store(&mut self) {
         let finished = self.batch.take_finished();
         if let Some(store) = &self.store
-            && finished > 0
+            && (finished > 0 || !self.refused.is_empty())
         {
-            store.delivered(finished).await;
+            let refused = std::mem::take(&mut self.refused);
+            store.settled(refused, finished).await;
         }
     }
 }

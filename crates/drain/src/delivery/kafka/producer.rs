@@ -104,7 +104,7 @@ impl Producer {
                             true => Cause::TooLarge,
                             false => Cause::Refused,
                         };
-                        courier.lose(only, 1, cause).await;
+                        courier.lose(only, 1, cause);
                         refused = Some(cluster.refusal(partition, error));
                         continue;
                     }
