@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use logweir_blackbox::{
     certificates::Authority,
     cloud::Cloud,
-    drains::{count, drain, drain_until, drains, lost},
+    drains::{Declared, config as declared, count, drain_until, drains, lost},
     envelopes::{batch, log},
     fleet::Fleet,
     http,
@@ -14,6 +14,7 @@ use logweir_blackbox::{
     process::logweir,
     receivers::{Carbon, Points},
     stream::Producer,
+    syslog_sink::SyslogSink,
     system::System,
 };
 use logweir_proto::v2::{self, envelope::Message};
@@ -369,6 +370,22 @@ async fn names_are_filled_in_and_an_api_that_fails_costs_but_the_names() {
     .await;
     let said = system.process.stderr().join("\n");
     assert!(!said.contains("a-secret-of-the-test") && !said.contains("a-token-of-the-test"));
+}
+
+#[tokio::test]
+async fn drains_get_names_where_that_is_asked_for() {
+    let authority = Authority::create();
+    let cloud = Cloud::start(&authority).await;
+    cloud.app(SHOP, "shop");
+    let sink = SyslogSink::start().await;
+    let config = cloud.settings() + "drains = true\n";
+    let drain = Declared::new(&format!("syslog://{}", sink.address)).of(SHOP);
+    let system = System::start_with(&declared(&config, &[drain])).await;
+    send(&system, &[log(SHOP, "hello")]).await;
+    let message = sink.receives("hello").await;
+    let host = message.split(' ').nth(2);
+    assert_eq!(host, Some("acme.dev.shop"), "{message}");
+    assert!(message.contains("organization_id=\"org-1\""), "{message}");
 }
 
 #[tokio::test]

@@ -116,10 +116,14 @@ fn lost(drain: &Value) -> u64 {
     counts.filter_map(|(_, count)| count.as_u64()).sum()
 }
 
+/// A nozzle may take those of several.
 fn source(drain: &Value) -> String {
+    let several = drain["source_ids"].as_array().into_iter().flatten();
+    let several: Vec<_> = several.filter_map(Value::as_str).collect();
     match drain["source_id"].as_str() {
         Some(source) => source.to_owned(),
-        None => "(all)".to_owned(),
+        None if several.is_empty() => "(all)".to_owned(),
+        None => several.join(","),
     }
 }
 
@@ -151,13 +155,16 @@ mod tests {
              "lost": {"queue_full": 2, "refused": 1}, "url": "syslog://h:1"},
             {"id": "2e", "source_id": null, "state": "idle", "written": 0, "queued": 0,
              "lost": {}, "url": "https://h/~1"},
+            {"id": "nozzle-n", "source_id": null, "source_ids": ["a", "b"], "state": "idle",
+             "written": 0, "queued": 0, "lost": {}, "url": "file:///n"},
         ]});
         assert_eq!(
             table(&list),
             "\
-ID  SOURCE  STATE    WRITTEN  QUEUED  LOST  URL
-1f  app     failing  5        12      3     syslog://h:1
-2e  (all)   idle     0        0       0     https://h/~1
+ID        SOURCE  STATE    WRITTEN  QUEUED  LOST  URL
+1f        app     failing  5        12      3     syslog://h:1
+2e        (all)   idle     0        0       0     https://h/~1
+nozzle-n  a,b     idle     0        0       0     file:///n
 "
         );
     }
