@@ -245,7 +245,7 @@ fn main() {
                     let query = Query {
                         limit,
                         descending: true,
-                        ..Query::all(&*names[at % sources])
+                        ..Query::all(&*names[known[at].0])
                     };
                     let since = Instant::now();
                     let page = store.read(&query);

@@ -37,7 +37,7 @@ pub(crate) struct Source {
 }
 
 /// What a source takes before anything is in it: its places in three lists, allocations.
-const SOURCE_BYTES: usize = size_of::<Source>() + size_of::<Lane>() + 128;
+const SOURCE_BYTES: usize = size_of::<Source>() + size_of::<Lane>() + 512;
 
 impl Source {
     pub(crate) fn new(name: &str, hash: u64) -> Self {
