@@ -314,3 +314,72 @@ async fn recent_lines_are_shown_as_cf_shows_them() {
     assert_eq!(nobody.exit_code().await, 0, "{:?}", nobody.stderr());
     assert!(nobody.stdout().is_empty());
 }
+
+#[tokio::test]
+async fn what_is_remembered_can_be_searched_counted_and_followed() {
+    let system = System::start().await;
+    let say = async |lines: &str| {
+        let mut emit = verb(&system, &["emit", "--source-id", "shop"]);
+        emit.write(lines.as_bytes()).await;
+        emit.close_stdin();
+        assert_eq!(emit.exit_code().await, 0, "{:?}", emit.stderr());
+    };
+    let many: String = (0..1500).map(|number| format!("line {number}\n")).collect();
+    say(&many).await;
+    let printed = async |arguments: &[&str]| {
+        let mut run = verb(&system, arguments);
+        assert_eq!(run.exit_code().await, 0, "{:?}", run.stderr());
+        run.stdout()
+    };
+    eventually("all are remembered", async || {
+        let sources = printed(&["sources"]).await;
+        assert!(sources[0].starts_with("Source ID  "), "{sources:?}");
+        let shop = sources.iter().find(|row| row.starts_with("shop"))?;
+        (shop.split_whitespace().nth(1) == Some("1500")).then_some(())
+    })
+    .await;
+    let ends = |lines: &[String], with: &[&str]| {
+        lines.len() == with.len()
+            && lines
+                .iter()
+                .zip(with)
+                .all(|(line, end)| line.ends_with(end))
+    };
+    let found = printed(&["recent", "shop", "--grep", "line 14.7$", "-n", "3"]).await;
+    assert!(
+        ends(&found, &[" line 1477", " line 1487", " line 1497"]),
+        "{found:?}"
+    );
+    let all = printed(&["recent", "shop", "-n", "5000", "--since", "1h"]).await;
+    assert_eq!(all.len(), 1500, "more than a page");
+    assert!(all[0].ends_with(" line 0") && all[1499].ends_with(" line 1499"));
+    let mut wrong = verb(&system, &["recent", "shop", "--grep", "["]);
+    assert_eq!(wrong.exit_code().await, 1);
+    assert!(
+        wrong.stderr()[0].contains("missing closing ]"),
+        "{:?}",
+        wrong.stderr()
+    );
+
+    let tail = verb(&system, &["tail", "shop", "-n", "2"]);
+    eventually("history", async || (tail.stdout().len() == 2).then_some(())).await;
+    say("live\n").await;
+    eventually("what comes", async || {
+        (tail.stdout().len() >= 3).then_some(())
+    })
+    .await;
+    let lines = tail.stdout();
+    assert!(
+        ends(&lines, &[" line 1498", " line 1499", " live"]),
+        "{lines:?}"
+    );
+    let fresh = verb(&system, &["tail", "shop", "-n", "0"]);
+    eventually("only what comes", async || {
+        say("again\n").await;
+        fresh
+            .stdout()
+            .first()
+            .map(|line| assert!(line.ends_with(" again"), "{line}"))
+    })
+    .await;
+}
