@@ -1,12 +1,18 @@
 //! `logweir run` with every door on a free port.
 
-use std::{collections::BTreeMap, fs, net::SocketAddr, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use logweir_net::{
     dial::{DialError, DialSettings, Dialer, H2},
     tls::{Alpn, ClientTls, Verify},
 };
 use logweir_proto::v2;
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::{
@@ -39,23 +45,33 @@ impl System {
     /// When it does not get ready.
     pub async fn start_with(config: &str) -> Self {
         let data = tempfile::tempdir().expect("a directory");
-        let file = data.path().join("logweir.toml");
-        fs::write(&file, config).expect("written");
-        let mut command = logweir(["run", "--ephemeral", "--data-dir"]);
-        command
-            .arg(data.path())
-            .arg("--config")
-            .arg(&file)
-            .env("HOME", data.path());
-        let process = Process::start(command);
-        process.says("logweir ready").await;
-        let text = fs::read_to_string(data.path().join("endpoints.json")).expect("endpoints.json");
-        let doors = serde_json::from_str(&text).expect("a flat object of strings");
+        fs::write(data.path().join(CONFIG), config).expect("written");
+        let process = run(data.path()).await;
+        let doors = doors(data.path());
         Self {
             process,
             data,
             doors,
         }
+    }
+
+    /// Kills the process, does something, and starts one in its place over the same data. Its
+    /// doors are others.
+    pub async fn killed(&mut self, meanwhile: impl Future<Output = ()>) {
+        self.replaced(Signal::SIGKILL, meanwhile).await;
+    }
+
+    /// The same for a process that is asked to end.
+    pub async fn stopped(&mut self) {
+        self.replaced(Signal::SIGTERM, async {}).await;
+    }
+
+    async fn replaced(&mut self, signal: Signal, meanwhile: impl Future<Output = ()>) {
+        self.process.signal(signal);
+        self.process.end().await;
+        meanwhile.await;
+        self.process = run(self.data.path()).await;
+        self.doors = doors(self.data.path());
     }
 
     /// `host:port` of a door: `http`, `grpc`, `ingress`.
@@ -154,6 +170,25 @@ impl System {
         assert_eq!(status, 200, "{page}");
         page
     }
+}
+
+const CONFIG: &str = "logweir.toml";
+
+async fn run(data: &Path) -> Process {
+    let mut command = logweir(["run", "--ephemeral", "--data-dir"]);
+    command
+        .arg(data)
+        .arg("--config")
+        .arg(data.join(CONFIG))
+        .env("HOME", data);
+    let process = Process::start(command);
+    process.says("logweir ready").await;
+    process
+}
+
+fn doors(data: &Path) -> BTreeMap<String, String> {
+    let text = fs::read_to_string(data.join("endpoints.json")).expect("endpoints.json");
+    serde_json::from_str(&text).expect("a flat object of strings")
 }
 
 /// Payload of the logs that open the way.
