@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use logweir_serve::{
     router::RouterConfig,
-    settings::{SelfMetricsConfig, TlsFiles},
+    settings::{QueueConfig, SelfMetricsConfig, TlsFiles},
 };
 
 use super::{
@@ -32,13 +32,13 @@ pub(crate) fn load(variables: &BTreeMap<String, String>) -> Result<Peer, String>
         ca: env.text(field("GRPC.CAFile", "ROUTER_CA_FILE"), "").into(),
     };
     let cipher_suites = env.list(field("GRPC.CipherSuites", "ROUTER_CIPHER_SUITES"));
-    // The peer's rings. Ours are bounded in bytes too and are the settings' default.
+    // The ring before the peer's one thread that matches: here is nothing that waits for one.
     env.signed(
         field("Config.IngressBufferSize", "INGRESS_BUFFER_SIZE"),
         "int",
         0,
     );
-    env.signed(
+    let egress = env.signed(
         field("Config.EgressBufferSize", "EGRESS_BUFFER_SIZE"),
         "int",
         0,
@@ -78,6 +78,7 @@ pub(crate) fn load(variables: &BTreeMap<String, String>) -> Result<Peer, String>
         listen: every_interface(port(listen)?),
         tls,
         cipher_suites: suites(&cipher_suites)?,
+        queue: at_least(egress),
         status: Some(local(port(pprof)?)),
         self_metrics: SelfMetricsConfig {
             agent,
@@ -89,6 +90,20 @@ pub(crate) fn load(variables: &BTreeMap<String, String>) -> Result<Peer, String>
     };
     let config = RoleConfig::Router(Box::new(config));
     Ok(Peer::new(Format::Micros, rfc3339, &rows, config))
+}
+
+/// Bounds of a subscriber's queue. The peer's default is a ring of 1,000, which loses what ours
+/// keeps; whoever asked for more than ours is to have it.
+fn at_least(envelopes: i64) -> QueueConfig {
+    let QueueConfig {
+        bytes,
+        envelopes: own,
+    } = QueueConfig::default();
+    let wanted = usize::try_from(envelopes).unwrap_or(0).max(own);
+    QueueConfig {
+        bytes: (bytes / own).saturating_mul(wanted),
+        envelopes: wanted,
+    }
 }
 
 /// What the peer says once its doors are bound.

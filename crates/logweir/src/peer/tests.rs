@@ -109,6 +109,24 @@ fn a_router_listens_everywhere_and_defaults_its_source_id() {
 }
 
 #[test]
+fn a_routers_queues_hold_as_much_as_was_asked_for_and_never_less_than_ours() {
+    for (asked, envelopes, bytes) in [
+        ("1000", 65_536, 16 << 20),
+        ("-1", 65_536, 16 << 20),
+        ("262144", 262_144, 64 << 20),
+    ] {
+        let mut set = suite_router();
+        set.push(("EGRESS_BUFFER_SIZE", asked));
+        let queue = router(doppler::load(&variables(&set)).expect("loads")).queue;
+        assert_eq!(
+            (queue.envelopes, queue.bytes),
+            (envelopes, bytes),
+            "{asked}"
+        );
+    }
+}
+
+#[test]
 fn a_router_without_files_says_the_peers_words() {
     let mut set = suite_router();
     set.retain(|(name, _)| !name.ends_with("_FILE"));

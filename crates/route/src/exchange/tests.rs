@@ -70,6 +70,68 @@ fn request(selectors: &[Selector]) -> SubscribeRequest {
     }
 }
 
+#[test]
+fn a_batch_of_10_mib_is_counted_envelope_by_envelope_against_small_bounds() {
+    const MANY: usize = 2_100;
+    let exchange = Exchange::new(ExchangeLimits {
+        queue: QueueLimits {
+            bytes: 1 << 20,
+            envelopes: 150,
+            frame: 1 << 20,
+        },
+        total_bytes: 256 << 20,
+    });
+    let all = exchange.subscribe(request(&[any(None, Kind::Log)]));
+    let one = exchange.subscribe(request(&[any(Some("app-1"), Kind::Log)]));
+    let logs: Vec<_> = (0..MANY)
+        .map(|number| log(&format!("app-{}", number % 3), &format!("{number:>5000}")))
+        .collect();
+    let batch = batch(&logs);
+    assert!(batch.len() > 10 << 20);
+    exchange.publisher().publish(&batch);
+    for (subscription, offered) in [(&all, MANY as u64), (&one, MANY as u64 / 3)] {
+        let stats = subscription.stats();
+        assert_eq!(stats.offered, offered);
+        assert!(stats.balanced() && stats.taken == 0, "{stats:?}");
+        assert!(
+            stats.queued <= 150 && stats.queued_bytes <= 1 << 20,
+            "{stats:?}"
+        );
+        let lost = subscription.try_take().and_then(|taken| taken.loss);
+        assert_eq!(lost.map(|loss| loss.total()), Some(stats.dropped_total()));
+    }
+    let (all, one) = (all.stats(), one.stats());
+    let dropped = all.dropped_total() + one.dropped_total();
+    assert_eq!(
+        exchange.losses().by_cause()[Cause::QueueFull.index()],
+        dropped
+    );
+    assert_eq!(exchange.stats().ingress.ingress, MANY as u64);
+}
+
+#[test]
+fn an_envelope_of_10_mib_is_lost_alone_to_a_reader_that_does_not_take_it() {
+    let exchange = Exchange::new(ExchangeLimits {
+        queue: QueueLimits {
+            bytes: 1 << 20,
+            envelopes: 150,
+            frame: 1 << 20,
+        },
+        total_bytes: 256 << 20,
+    });
+    let reader = exchange.subscribe(request(&[any(None, Kind::Log)]));
+    let large = "x".repeat(10 << 20);
+    exchange.publisher().publish(&batch(&[
+        log("a", "before"),
+        log("a", &large),
+        log("a", "after"),
+    ]));
+    let stats = reader.stats();
+    assert_eq!(stats.dropped[Cause::TooLarge.index()], 1);
+    assert!(stats.balanced(), "{stats:?}");
+    assert_eq!(drain(&reader).len(), 2);
+}
+
 fn drain(subscription: &Subscription) -> Vec<v2::Envelope> {
     let mut all = Vec::new();
     while let Some(taken) = subscription.try_take() {
