@@ -333,6 +333,7 @@ async fn a_silent_collector_is_asked_again_and_then_given_up() {
         "{ledger}"
     );
     assert_eq!(calls, 2);
+    let told = "egress_expired_total{protocol=\"otelcol\"} 10";
     let (_, calls) = forwarded(Mood::Fails(Code::Unavailable), told).await;
     assert_eq!(calls, 2);
 }

@@ -30,6 +30,9 @@ use counts::Counts;
 use intake::Intake;
 use service::Service;
 
+/// Most requests of a connection at a time.
+const STREAMS: u32 = 1_000;
+
 /// A client that stalls in the middle of a request's header is let go.
 const HEADER_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 
@@ -72,6 +75,7 @@ pub(crate) async fn open(
         let settings = HttpSettings {
             header_read_timeout: HEADER_TIMEOUT,
             max_connections: config.connections,
+            max_streams: Some(STREAMS),
             ..settings
         };
         let (service, shutdown) = (service.clone(), context.shutdown.clone());

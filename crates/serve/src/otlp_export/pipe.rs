@@ -18,13 +18,16 @@ use logweir_net::{
     grpc::{self, Code, Status},
     resolve::{Resolver, Target},
 };
-use logweir_route::{Cause, Chunk, QueueStats, Subscription, queue::CHUNK_BYTES};
+use logweir_route::{
+    Cause, Chunk, QueueStats, Subscription,
+    queue::{CHUNK_BYTES, CHUNK_ENVELOPES},
+};
 use logweir_wire::otlp::{
     Signal,
     messages::{Answer, PartialSuccess},
 };
 use prost::Message;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{batch::Batch, config::OtelConfig, counts::Counts};
 use crate::{complaints::Complaints, grpc::unix_nanos, metrics::Snapshot};
@@ -34,6 +37,9 @@ const GATHER: Duration = Duration::from_millis(100);
 
 /// Pause before a connection is tried again, at least and at most.
 const RECONNECT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+
+/// That there is no connection is told again after this long.
+const REMIND: Duration = Duration::from_secs(30);
 
 /// Pause before a request is tried again, at first and at most.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -56,7 +62,7 @@ pub(super) struct Pipe {
     retries: u32,
     timeout: Duration,
     counts: Counts,
-    complaints: [Complaints; 3],
+    complaints: [Complaints; 2],
     /// The chunk that is being delivered.
     in_hand: Mutex<Option<Chunk>>,
 }
@@ -127,8 +133,9 @@ impl Pipe {
                 continue;
             }
             // A collector without a pipeline for this signal: what comes meanwhile is not
-            // wanted either.
-            sleep(unwanted).await;
+            // wanted either. Unless there never will be more.
+            let ended = poll_fn(|context| self.queue.poll_filled(context, u64::MAX));
+            let _ = timeout(unwanted, ended).await;
             unwanted = (unwanted * 2).min(RETRY.1);
             self.pass_over();
         }
@@ -143,8 +150,11 @@ impl Pipe {
                 // It has ended; or what was there is gone already.
                 self.queue.take().await?.chunk
             } else {
-                let more = poll_fn(|context| self.queue.poll_filled(context, CHUNK_BYTES as u64));
-                let _ = timeout(GATHER, more).await;
+                if self.queue.stats().queued < u64::from(CHUNK_ENVELOPES) {
+                    let full = CHUNK_BYTES as u64;
+                    let more = poll_fn(|context| self.queue.poll_filled(context, full));
+                    let _ = timeout(GATHER, more).await;
+                }
                 self.connected(line).await;
                 self.queue.take().await?.chunk
             };
@@ -158,6 +168,7 @@ impl Pipe {
     /// A connection, as soon as there is one.
     async fn connected(&self, line: &mut Line) -> H2 {
         let mut pause = Backoff::new(RECONNECT.0, RECONNECT.1);
+        let mut told: Option<Instant> = None;
         loop {
             if let Some(h2) = line.connection.as_ref().filter(|h2| !h2.is_closed()) {
                 return h2.clone();
@@ -166,7 +177,10 @@ impl Pipe {
                 Ok(h2) => line.connection = Some(h2),
                 Err(error) => {
                     self.counts.failures.fetch_add(1, Relaxed);
-                    self.complain(0, &error);
+                    if told.is_none_or(|at| at.elapsed() >= REMIND) {
+                        told = Some(Instant::now());
+                        tracing::warn!("{}{error}", self.prefix());
+                    }
                     sleep(pause.next()).await;
                 }
             }
@@ -213,23 +227,23 @@ impl Pipe {
                 }
                 Sent::Away(why) if attempt > self.retries => {
                     let what = format!("Dropping {name} batch after {attempt} attempts: {why}");
-                    self.complain(1, &what);
+                    self.complain(0, &what);
                     self.lose(Cause::GaveUp, chunk);
                     return true;
                 }
                 Sent::Away(why) => {
                     let what = format!("Retrying 1 {name} batches in {pause:?}, last err: {why}");
-                    self.complain(2, &what);
+                    self.complain(1, &what);
                     sleep(pause).await;
                     pause = (pause * 2).min(RETRY.1);
                 }
                 Sent::Refused(why) => {
-                    self.complain(1, &format!("Write error: {why}"));
+                    self.complain(0, &format!("Write error: {why}"));
                     self.lose(Cause::Refused, chunk);
                     return true;
                 }
                 Sent::NoSuchSignal(why) => {
-                    self.complain(1, &format!("Write error: {why}"));
+                    self.complain(0, &format!("Write error: {why}"));
                     self.lose(Cause::Refused, chunk);
                     return false;
                 }

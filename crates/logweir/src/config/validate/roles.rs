@@ -222,6 +222,7 @@ impl Found {
                 destination,
             );
         }
+        self.not_zero("forwarder_agent.otel.timeout", own.otel.timeout);
         self.queue("forwarder_agent.queue", &own.queue);
         self.at_least_one("forwarder_agent.counters", own.counters);
         self.not_zero("forwarder_agent.stall_timeout", own.stall_timeout);
