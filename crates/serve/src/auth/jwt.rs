@@ -45,7 +45,7 @@ pub(crate) enum TokenError {
 /// Key material.
 pub(crate) enum Key {
     /// The secret of HS256.
-    Secret(hmac::Key),
+    Secret(Box<hmac::Key>),
     /// The public key of RS256, DER of a SubjectPublicKeyInfo.
     Rsa(Vec<u8>),
 }
@@ -59,7 +59,7 @@ impl Key {
         }
         if algorithm == "HS256" {
             let secret = hmac::Key::new(hmac::HMAC_SHA256, value.as_bytes());
-            return Some(Self::Secret(secret));
+            return Some(Self::Secret(Box::new(secret)));
         }
         let key = SubjectPublicKeyInfoDer::from_pem_slice(value.as_bytes()).ok()?;
         Some(Self::Rsa(key.to_vec()))
