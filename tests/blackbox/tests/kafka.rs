@@ -249,6 +249,23 @@ async fn what_is_missing_is_waited_for() {
 }
 
 #[tokio::test]
+async fn what_a_killed_process_had_on_disk_is_there_once_the_broker_is() {
+    let mut broker = Broker::prepare(&BrokerSettings::default()).await;
+    let kept = nozzle("kept", broker.port, "kept", "")
+        .replace("[nozzles.kafka]", "spool = true\n[nozzles.kafka]");
+    let mut system = System::start_with(&format!("{IMPATIENT}{kept}")).await;
+    emit(&system, &lines(0, 100)).await;
+    let waits = |nozzle: &Value| count(&nozzle["spool"], "waiting") == 500;
+    drain_until(&system, "/kept", "all is on disk", waits).await;
+    system.killed(broker.resume()).await;
+    let empty =
+        |nozzle: &Value| count(&nozzle["spool"], "waiting") == 0 && count(nozzle, "written") == 500;
+    let nozzle = drain_until(&system, "/kept", "all is delivered", empty).await;
+    assert_eq!(lost(&nozzle), 0);
+    assert_eq!(by_source(&broker.records("kept").await), expected(100));
+}
+
+#[tokio::test]
 async fn a_broker_knows_us_by_certificate_and_password() {
     const PASSWORD: &str = "open-sesame";
     let authority = Authority::create();
