@@ -67,7 +67,7 @@ pub(crate) struct Settings {
     pub(crate) forwarder_agent: ForwarderAgentConfig,
     /// The syslog agent.
     pub(crate) syslog_agent: SyslogAgentConfig,
-    /// The log cache. `logweir run` takes its store.
+    /// The log cache. `logweir run` takes its store and the size of its messages.
     pub(crate) log_cache: LogCacheConfig,
     /// The log cache gateway.
     pub(crate) log_cache_gateway: LogCacheGatewayConfig,

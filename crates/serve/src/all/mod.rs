@@ -90,7 +90,7 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
     let kept = Local::of_exchange(store, recents.clone(), Arc::clone(&readers));
     let cache = Arc::new(Cache::new(Arc::new(kept)));
     log_cache::collect(&cached, &cache);
-    log_cache::keep_fresh(&cache, context);
+    log_cache::tend(&cache, context);
     let doppler = Doppler {
         readers: V1Readers::new(
             Arc::clone(&exchange),
@@ -103,7 +103,7 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
     let source = Source::local(Arc::clone(&doppler.readers), doppler.recents.clone());
     let readers_v2 = Some(Arc::clone(&readers));
     let door = Door::of_both(Some(publishing), readers_v2, Some(doppler));
-    let door = door.with_cache(Arc::clone(&cache));
+    let door = door.with_cache(Arc::clone(&cache), config.log_cache.limits.message_bytes);
     let limits = &config.router.limits;
     let at = doors::GrpcDoor {
         name: "grpc",

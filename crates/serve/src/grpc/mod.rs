@@ -43,7 +43,8 @@ struct Services {
     ingress: Option<Ingress>,
     egress: Option<Arc<Readers>>,
     doppler: Option<Doppler>,
-    cache: Option<Arc<Cache>>,
+    /// With the largest message that it takes.
+    cache: Option<(Arc<Cache>, usize)>,
 }
 
 /// The Doppler service of V1.
@@ -75,11 +76,12 @@ impl Door {
         }))
     }
 
-    /// The same door with the services of a log cache. To be called before it is open.
-    pub(crate) fn with_cache(self, cache: Arc<Cache>) -> Self {
+    /// The same door with the services of a log cache, which takes messages of so many
+    /// bytes. To be called before it is open.
+    pub(crate) fn with_cache(self, cache: Arc<Cache>, message_bytes: usize) -> Self {
         match Arc::try_unwrap(self.0) {
             Ok(services) => Self(Arc::new(Services {
-                cache: Some(cache),
+                cache: Some((cache, message_bytes)),
                 ..services
             })),
             Err(shared) => Self(shared),
@@ -103,7 +105,7 @@ impl Services {
 
     async fn answer_cache(&self, path: &str, request: Request<Incoming>) -> Response<Body> {
         let answered = match &self.cache {
-            Some(cache) => log_cache::answer(cache, path, request).await,
+            Some((cache, most)) => log_cache::answer(cache, *most, path, request).await,
             None => None,
         };
         answered.unwrap_or_else(|| grpc::status_response(self.unknown(path)))

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use logweir_cache::StoreLimits;
+use logweir_cache::{StoreLimits, Types};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The log cache: keeps everything recent, per source. `logweir run` takes its store and
-/// its cluster.
+/// the size of its messages.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogCacheConfig {
@@ -33,7 +33,7 @@ pub struct LogCacheConfig {
     pub plaintext: bool,
     /// TLS 1.2 cipher suites by their IANA names. Empty: both AES-GCM suites.
     pub cipher_suites: Vec<String>,
-    /// What the door accepts; messages are taken up to 50 MiB, as the peers do.
+    /// What the door accepts. The peers take messages of 50 MiB.
     pub limits: GrpcLimits,
     /// What is kept.
     pub store: StoreConfig,
@@ -75,12 +75,53 @@ pub struct StoreConfig {
     /// Most bytes of all sources together, as they are kept. Past it, the source that
     /// holds most loses its own oldest.
     pub bytes: usize,
-    /// Most envelopes of one source; `0`: as many as there is room for.
+    /// Most envelopes of one source and one type; `0`: as many as there is room for.
     pub per_source: u64,
     /// What came longer ago than this goes; `0s`: when there is no room any more.
     #[serde(with = "duration")]
     #[schemars(with = "duration::Text")]
     pub max_age: Duration,
+    /// Types that are kept for a time of their own; `0s`: as the others.
+    pub max_age_of: MaxAgeOf,
+}
+
+/// How long envelopes of a type are kept.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct MaxAgeOf {
+    /// Log lines.
+    #[serde(with = "duration")]
+    #[schemars(with = "duration::Text")]
+    pub log: Duration,
+    /// Counters.
+    #[serde(with = "duration")]
+    #[schemars(with = "duration::Text")]
+    pub counter: Duration,
+    /// Gauges.
+    #[serde(with = "duration")]
+    #[schemars(with = "duration::Text")]
+    pub gauge: Duration,
+    /// Timers, such as a router's of HTTP requests.
+    #[serde(with = "duration")]
+    #[schemars(with = "duration::Text")]
+    pub timer: Duration,
+    /// Events.
+    #[serde(with = "duration")]
+    #[schemars(with = "duration::Text")]
+    pub event: Duration,
+}
+
+impl MaxAgeOf {
+    fn limits(&self) -> Vec<(Types, Duration)> {
+        let all = [
+            (Types::LOG, self.log),
+            (Types::COUNTER, self.counter),
+            (Types::GAUGE, self.gauge),
+            (Types::TIMER, self.timer),
+            (Types::EVENT, self.event),
+        ];
+        all.into_iter().filter(|(_, age)| !age.is_zero()).collect()
+    }
 }
 
 impl Default for StoreConfig {
@@ -89,6 +130,7 @@ impl Default for StoreConfig {
             bytes: 256 << 20,
             per_source: 0,
             max_age: Duration::ZERO,
+            max_age_of: MaxAgeOf::default(),
         }
     }
 }
@@ -99,7 +141,7 @@ impl StoreConfig {
         StoreLimits {
             bytes: self.bytes,
             max_age: (!self.max_age.is_zero()).then_some(self.max_age),
-            max_age_of: Vec::new(),
+            max_age_of: self.max_age_of.limits(),
             per_source_envelopes: (self.per_source > 0).then_some(self.per_source),
             compress: true,
         }

@@ -19,9 +19,11 @@ use tonic::Status;
 
 use super::{MESSAGE_BYTES, follow, question};
 use crate::{
+    context::ServeContext,
     gateway::BatchStream,
     grpc::{Readers, ReadersOptions, Upstream, unix_nanos},
     recents::Recents,
+    router,
 };
 
 /// Most bytes of an answer's envelopes: what every reader of the contract takes, less
@@ -94,6 +96,11 @@ impl Local {
             malformed: AtomicU64::new(0),
             egress: AtomicU64::new(0),
         }
+    }
+
+    /// Ends the streams of those who follow when the process stops.
+    pub(crate) fn end_with(&self, context: &ServeContext) {
+        router::end_with(&self.sends.0, &[], context);
     }
 
     /// The store.

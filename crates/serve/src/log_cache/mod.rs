@@ -16,12 +16,12 @@ mod service;
 mod start;
 
 pub use api::{Api, Guard, Upstream};
-pub use config::{LogCacheConfig, LogCacheGatewayConfig, StoreConfig};
+pub use config::{LogCacheConfig, LogCacheGatewayConfig, MaxAgeOf, StoreConfig};
 pub use local::{Kept, Local};
-pub use remote::RemoteNode;
 pub(crate) use persist::Saving;
+pub use remote::RemoteNode;
 pub(crate) use service::answer;
-pub(crate) use start::{collect, keep_fresh};
+pub(crate) use start::{collect, tend};
 pub use start::{start, start_gateway};
 
 use std::sync::Arc;
@@ -170,4 +170,16 @@ impl Meta {
             known.newest_timestamp = known.newest_timestamp.max(info.newest_timestamp);
         }
     }
+}
+
+/// What a request for `/api/v1/search/SOURCE` asks of a store: for the fuzzer.
+#[cfg(fuzzing)]
+pub fn question(path: &str, query: &str) -> Result<Option<logweir_cache::Query>, String> {
+    let Some(request) = api::search_of(path, query)? else {
+        return Ok(None);
+    };
+    let asked = question::query(request, 0);
+    asked
+        .map(Some)
+        .map_err(|status| status.message().to_owned())
 }

@@ -74,7 +74,7 @@ impl RemoteNode {
 pub(super) fn batches(messages: ServerStream) -> BatchStream {
     let batches = stream::unfold(messages, |mut messages| async move {
         let message = messages.next().await.transpose()?;
-        let batch = message.and_then(|message| decoded::<FollowResponse>(message));
+        let batch = message.and_then(decoded::<FollowResponse>);
         Some((batch.map(|batch| batch.envelopes), messages))
     });
     batches.boxed()

@@ -17,19 +17,20 @@ use logweir_proto::{
 use prost::Message;
 use tonic::Status;
 
-use super::{Cache, LOST_NODES, MESSAGE_BYTES, cluster::FORWARDED};
+use super::{Cache, LOST_NODES, cluster::FORWARDED};
 
 /// Largest question, in bytes: a source id and two expressions.
 const QUESTION_BYTES: usize = 1 << 20;
 
-/// Answers a call of one of the services; `None` if `path` is none of their methods.
+/// Answers a call of one of the services, whose messages may have so many bytes; `None` if `path` is none of their methods.
 pub(crate) async fn answer(
     cache: &Cache,
+    message_bytes: usize,
     path: &str,
     request: Request<Incoming>,
 ) -> Option<Response<Body>> {
     let answered = match path {
-        service::CACHE_SEND => send(cache, request).await,
+        service::CACHE_SEND => send(cache, message_bytes, request).await,
         service::CACHE_READ => read(cache, request).await,
         service::CACHE_META => meta(cache, request).await,
         service::CACHE_SEARCH => search(cache, request).await,
@@ -39,8 +40,12 @@ pub(crate) async fn answer(
     Some(answered.unwrap_or_else(grpc::status_response))
 }
 
-async fn send(cache: &Cache, request: Request<Incoming>) -> Result<Response<Body>, Status> {
-    let request: SendRequest = one(request, MESSAGE_BYTES).await?;
+async fn send(
+    cache: &Cache,
+    message_bytes: usize,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Status> {
+    let request: SendRequest = one(request, message_bytes).await?;
     cache.send(&request);
     Ok(unary(&SendResponse {}))
 }

@@ -65,9 +65,9 @@ pub async fn start(config: LogCacheConfig, context: &ServeContext) -> Result<Sta
         }
     };
     let cache = Arc::new(cache);
-    keep_fresh(&cache, context);
+    tend(&cache, context);
     collect(&registry, &cache);
-    let door = Door::new(None, None).with_cache(cache);
+    let door = Door::new(None, None).with_cache(cache, config.limits.message_bytes);
     let at = GrpcDoor {
         name: "grpc",
         address: config.listen,
@@ -81,8 +81,10 @@ pub async fn start(config: LogCacheConfig, context: &ServeContext) -> Result<Sta
     Ok(started)
 }
 
-/// Drops what is too old while the process runs.
-pub(crate) fn keep_fresh(cache: &Arc<Cache>, context: &ServeContext) {
+/// Drops what is too old while the process runs, and ends the streams of those who
+/// follow when it stops.
+pub(crate) fn tend(cache: &Arc<Cache>, context: &ServeContext) {
+    cache.local().end_with(context);
     let store = Arc::clone(cache.local().store());
     let stop = context.shutdown.stop.clone();
     context.shutdown.tracker.spawn(async move {

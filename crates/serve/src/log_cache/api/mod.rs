@@ -65,3 +65,12 @@ impl Upstream {
         }
     }
 }
+
+/// The request behind a path and a query.
+#[cfg(fuzzing)]
+pub(super) fn search_of(path: &str, query: &str) -> Result<Option<SearchRequest>, String> {
+    match request::Route::of(path)? {
+        Some(request::Route::Search(source)) => params::search(source, go::form(query)?).map(Some),
+        _ => Ok(None),
+    }
+}
