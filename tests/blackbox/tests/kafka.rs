@@ -223,6 +223,29 @@ async fn nothing_is_lost_or_doubled_when_the_broker_ends_dies_and_stands_still_u
 }
 
 #[tokio::test]
+async fn partitions_are_followed_to_their_next_leader() {
+    let settings = BrokerSettings {
+        lines: ["session.timeout.ms=2000", "heartbeat.interval.ms=200"]
+            .map(|line| format!("broker.{line}"))
+            .into(),
+        secured: None,
+    };
+    let first = Broker::start(&settings).await;
+    let mut second = first.joined_by(&settings).await;
+    first.create("pair", 4, 2).await;
+    let config = format!("{IMPATIENT}{}", nozzle("pair", first.port, "pair", ""));
+    let system = System::start_with(&config).await;
+    emit(&system, &lines(0, 100)).await;
+    settled(&system, "/pair", 500).await;
+    second.kill().await;
+    emit(&system, &lines(100, 100)).await;
+    let nozzle = settled(&system, "/pair", 1000).await;
+    assert_eq!(lost(&nozzle), 0, "{nozzle:#}");
+    assert!(count(&nozzle, "connections") > 1, "{nozzle:#}");
+    assert_eq!(by_source(&first.records("pair").await), expected(200));
+}
+
+#[tokio::test]
 async fn what_is_missing_is_waited_for() {
     let settings = BrokerSettings {
         lines: vec!["auto.create.topics.enable=false".to_owned()],
@@ -243,7 +266,7 @@ async fn what_is_missing_is_waited_for() {
     broker.resume().await;
     let nozzle = says("UNKNOWN_TOPIC_OR_PARTITION (3) about the topic `late`").await;
     assert_eq!((count(&nozzle, "written"), lost(&nozzle)), (0, 0));
-    broker.create("late", 2).await;
+    broker.create("late", 2, 1).await;
     settled(&system, "/late", 500).await;
     assert_eq!(by_source(&broker.records("late").await), expected(100));
 }

@@ -1,4 +1,4 @@
-//! A Kafka broker (KRaft, one node) and the tools that come with it, by Java.
+//! Kafka brokers (KRaft) and the tools that come with them, by Java.
 
 use std::{
     fs,
@@ -64,6 +64,9 @@ pub struct Secured {
 
 /// A broker. It keeps its ports and its topics over a restart.
 pub struct Broker {
+    /// Its number in its cluster; the first one is the controller too.
+    node: u32,
+    controller: u16,
     /// Where clients find it on 127.0.0.1.
     pub port: u16,
     /// The same without TLS and login, for its own tools.
@@ -78,8 +81,14 @@ impl Broker {
     /// # Panics
     /// When its directory cannot be made.
     pub async fn prepare(settings: &BrokerSettings) -> Self {
+        Self::node(1, free_port(), settings).await
+    }
+
+    async fn node(node: u32, controller: u16, settings: &BrokerSettings) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let broker = Self {
+            node,
+            controller,
             port: free_port(),
             tools: free_port(),
             directory,
@@ -104,6 +113,13 @@ impl Broker {
     /// Prepares one and starts it.
     pub async fn start(settings: &BrokerSettings) -> Self {
         let mut broker = Self::prepare(settings).await;
+        broker.resume().await;
+        broker
+    }
+
+    /// Starts another one in the cluster of this one.
+    pub async fn joined_by(&self, settings: &BrokerSettings) -> Self {
+        let mut broker = Self::node(self.node + 1, self.controller, settings).await;
         broker.resume().await;
         broker
     }
@@ -167,12 +183,14 @@ impl Broker {
         }
     }
 
-    /// Makes a topic.
-    pub async fn create(&self, topic: &str, partitions: u32) {
+    /// Makes a topic, each partition of which so many brokers have.
+    pub async fn create(&self, topic: &str, partitions: u32, replicas: u32) {
         let mut command = self.tool("org.apache.kafka.tools.TopicCommand");
         command
             .args(["--create", "--topic", topic, "--partitions"])
-            .arg(partitions.to_string());
+            .arg(partitions.to_string())
+            .arg("--replication-factor")
+            .arg(replicas.to_string());
         output(command).await;
     }
 
@@ -227,7 +245,14 @@ impl Broker {
     }
 
     fn config(&self, settings: &BrokerSettings) -> String {
-        let (port, tools, controller) = (self.port, self.tools, free_port());
+        let (port, tools, controller) = (self.port, self.tools, self.controller);
+        let (roles, controls) = match self.node {
+            1 => (
+                "broker,controller",
+                format!(",CONTROLLER://127.0.0.1:{controller}"),
+            ),
+            _ => ("broker", String::new()),
+        };
         let protocol = match settings.secured {
             Some(_) => "SASL_SSL",
             None => "PLAINTEXT",
@@ -235,13 +260,12 @@ impl Broker {
         let secured = settings.secured.as_ref();
         let secured = secured.map_or(String::new(), |it| it.lines(self.directory.path()));
         format!(
-            "process.roles=broker,controller\n\
-             node.id=1\n\
+            "process.roles={roles}\n\
+             node.id={node}\n\
              controller.quorum.voters=1@127.0.0.1:{controller}\n\
              controller.listener.names=CONTROLLER\n\
              inter.broker.listener.name=TOOLS\n\
-             listeners=CLIENTS://127.0.0.1:{port},TOOLS://127.0.0.1:{tools},\
-             CONTROLLER://127.0.0.1:{controller}\n\
+             listeners=CLIENTS://127.0.0.1:{port},TOOLS://127.0.0.1:{tools}{controls}\n\
              listener.security.protocol.map=CLIENTS:{protocol},TOOLS:PLAINTEXT,\
              CONTROLLER:PLAINTEXT\n\
              log.dirs={data}\n\
@@ -257,6 +281,7 @@ impl Broker {
              group.initial.rebalance.delay.ms=0\n\
              controlled.shutdown.enable=false\n\
              {secured}{lines}\n",
+            node = self.node,
             data = self.file("data").display(),
             lines = settings.lines.join("\n"),
         )
