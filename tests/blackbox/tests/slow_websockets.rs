@@ -16,8 +16,9 @@ const APP: &str = "f47ac10b-58cc-4372-a567-0e02b2c3d479";
 const PRIMES: &str = "00112233-4455-4677-8899-aabbccddeeff";
 /// Envelopes that the flood holds, more than a small queue and all windows do.
 const SENT: u64 = 60_000;
-/// A small queue, and patience with clients that are only slow.
+/// A small queue, a place to name, and patience with clients that are only slow.
 const SMALL: &str = "[router.queue]\nenvelopes = 1000\n\
+    [router.place]\ndeployment = \"cf\"\nindex = \"7\"\n\
     [traffic_controller.queue]\nenvelopes = 1000\n\
     [traffic_controller.sessions]\nwrite_deadline = \"2m\"\npong_deadline = \"2m\"\n";
 
@@ -69,6 +70,8 @@ async fn a_slow_firehose_gets_the_counter_that_nozzles_look_for() {
             return None;
         }
         assert_eq!(envelope.origin.as_deref(), Some(&b"doppler"[..]));
+        assert_eq!(envelope.deployment.as_deref(), Some(&b"cf"[..]));
+        assert_eq!(envelope.index.as_deref(), Some(&b"7"[..]));
         assert!(counter.total >= counter.delta);
         counter.delta
     })

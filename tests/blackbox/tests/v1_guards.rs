@@ -61,17 +61,19 @@ async fn each_request_is_one_line_of_the_security_log_whatever_it_says() {
     let forged = format!("/apps/x%0A{}/stream?a|b=c", line.replace(' ', "%20"));
     let headers =
         "X-Vcap-Request-Id: 1 dst=6.6.6.6\\\r\nX-Forwarded-For: 198.51.100.7:99, 10.1.1.1\r\n";
-    let requests: [(&str, &str); 4] = [
+    let requests: [(&str, &str); 5] = [
         (&forged, headers),
         ("/firehose/%0d%0A%00%ff", ""),
         ("/recent?app=x&authorization=bearer%20very%20secret", ""),
         ("/set-cookie", ""),
+        // Answered with 301 to the clean path.
+        ("//apps/./x/stream", ""),
     ];
     for (path, headers) in requests {
         Answer::get(door, path, headers).await;
     }
-    let noted = lines(&log, 4).await;
-    assert_eq!(noted.len(), 4, "{noted:#?}");
+    let noted = lines(&log, 5).await;
+    assert_eq!(noted.len(), 5, "{noted:#?}");
     for line in &noted {
         assert!(line.starts_with("CEF:0|cloud_foundry|"), "{line}");
         let (head, _) = line.split_once("|0|rt=").expect("the end of the head");
@@ -84,6 +86,7 @@ async fn each_request_is_one_line_of_the_security_log_whatever_it_says() {
         noted[0]
     );
     assert!(!noted[2].contains("secret"), "{}", noted[2]);
+    assert!(noted[4].contains("|GET //apps/./x/stream|"), "{}", noted[4]);
 
     // Who rotates the file says so.
     let old = directory.path().join("security.log.1");
@@ -96,7 +99,7 @@ async fn each_request_is_one_line_of_the_security_log_whatever_it_says() {
     Answer::get(door, "/firehose/after", "").await;
     let noted = lines(&log, 1).await;
     assert!(noted[0].contains("/firehose/after"), "{}", noted[0]);
-    assert_eq!(lines(&old, 4).await.len(), 4);
+    assert_eq!(lines(&old, 5).await.len(), 5);
 }
 
 #[tokio::test]

@@ -85,6 +85,18 @@ impl Nginx {
         }
     }
 
+    /// Answers 403 to everything from now on, or answers again.
+    ///
+    /// # Panics
+    /// When its directory is gone.
+    pub fn refuse(&self, refuse: bool) {
+        let sign = self.directory.path().join("refuse");
+        match refuse {
+            true => fs::write(sign, "").expect("written"),
+            false => fs::remove_file(sign).expect("removed"),
+        }
+    }
+
     /// The requests so far.
     ///
     /// # Panics
@@ -150,7 +162,7 @@ fn config(directory: &Path, port: u16, identity: &Identity, clients: Option<&Pat
          server {{\n\
          listen 127.0.0.1:{port} ssl; access_log {requests} line;\n\
          ssl_certificate {cert:?}; ssl_certificate_key {key:?}; {clients}\n\
-         location / {{ proxy_pass http://unix:{answers}:; }}\n\
+         location / {{ if (-f {refuse:?}) {{ return 403; }} proxy_pass http://unix:{answers}:; }}\n\
          location /gone {{ return 410; }}\n\
          }}\n\
          server {{ listen unix:{answers}; access_log off; return 200; }}\n\
@@ -164,6 +176,7 @@ fn config(directory: &Path, port: u16, identity: &Identity, clients: Option<&Pat
         scgi = own("scgi"),
         requests = own("requests"),
         answers = own("answers"),
+        refuse = own("refuse"),
         cert = identity.cert,
         key = identity.key,
     )
