@@ -7,7 +7,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use std::io;
+use std::{io, time::Duration};
 
 use bytes::Bytes;
 use tokio::{
@@ -22,6 +22,13 @@ use writer::{Appended, Writer};
 /// One write is filled up to this many bytes, if there is enough.
 const WRITE: usize = 256 << 10;
 
+/// A file that was written within the last moment waits this long for more: under load many small
+/// batches become one write, and a line that comes alone is still there at once.
+const GATHER: Duration = Duration::from_millis(10);
+
+/// … unless this many bytes wait.
+const GATHERED: u64 = 32 << 10;
+
 /// The open file, and the work on those that were put aside.
 struct Session {
     settings: FileSettings,
@@ -35,11 +42,19 @@ pub(super) async fn session(courier: &mut Courier, settings: FileSettings) -> Re
     courier.shared.enter(DrainState::Connecting);
     let mut session = Session::open(settings).await?;
     let mut used = Instant::now();
+    let mut written = used.checked_sub(GATHER).unwrap_or(used);
     courier.connected(used);
     let result = loop {
         let now = Instant::now();
         courier.tell_what_is_due(now);
         if courier.batch.is_empty() {
+            let gathered = written + GATHER;
+            if now < gathered && courier.load() < GATHERED && !courier.is_ending() {
+                tokio::select! {
+                    () = courier.until_filled(GATHERED) => {}
+                    () = sleep_until(gathered) => {}
+                }
+            }
             courier.fill(WRITE).await;
         }
         if courier.batch.is_empty() {
@@ -68,6 +83,7 @@ pub(super) async fn session(courier: &mut Courier, settings: FileSettings) -> Re
             break result;
         }
         used = Instant::now();
+        written = used;
     };
     session.close().await;
     result

@@ -192,6 +192,7 @@ fn guids() {
         "b3015d69-09cd-476d-aace-ad2d824d5ab",
         "b3015d69-09cd-476d-aace-ad2d824d5abg",
         "b3015d690-9cd-476d-aace-ad2d824d5ab7",
+        "../../v3/apps/b3015d69-09cd-476d-aace-ad2d824d5ab7",
     ] {
         assert!(!is_guid(wrong), "{wrong}");
     }

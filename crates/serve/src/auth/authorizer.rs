@@ -4,6 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use http::HeaderValue;
+use logweir_drain::names::is_guid;
 use logweir_net::tls::{ClientTls, TlsError};
 use thiserror::Error;
 
@@ -11,7 +12,7 @@ use super::{
     AuthConfig, LocalToken,
     cache::{Grant, GrantCache},
     call::Latencies,
-    capi::{Capi, is_guid},
+    capi::Capi,
     tokens::LocalTokens,
     uaa::Uaa,
 };

@@ -186,36 +186,3 @@ impl Capi {
             })
     }
 }
-
-/// Whether an id has the form of an app's guid: 8-4-4-4-12 hex digits of either case.
-pub(crate) fn is_guid(id: &str) -> bool {
-    let mut groups = id.split('-');
-    let digits = |group: &str| group.bytes().all(|byte| byte.is_ascii_hexdigit());
-    [8, 4, 4, 4, 12].into_iter().all(|length| {
-        groups
-            .next()
-            .is_some_and(|group| group.len() == length && digits(group))
-    }) && groups.next().is_none()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_guid;
-
-    #[test]
-    fn guids() {
-        assert!(is_guid("b3015d69-09cd-476d-aace-ad2d824d5ab7"));
-        assert!(is_guid("B3015D69-09CD-476D-AACE-AD2D824D5AB7"));
-        for wrong in [
-            "",
-            "app",
-            "b3015d6909cd476daacead2d824d5ab7",
-            "b3015d69-09cd-476d-aace-ad2d824d5ab7-",
-            "b3015d69-09cd-476d-aace-ad2d824d5ab",
-            "b3015d69-09cd-476d-aace-ad2d824d5abg",
-            "../../v3/apps/b3015d69-09cd-476d-aace-ad2d824d5ab7",
-        ] {
-            assert!(!is_guid(wrong), "{wrong}");
-        }
-    }
-}

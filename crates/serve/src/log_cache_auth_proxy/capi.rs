@@ -8,6 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode, Uri, header};
+use logweir_drain::names::is_guid;
 use logweir_net::{
     body,
     http_client::{HttpClient, HttpClientSettings},
@@ -23,7 +24,6 @@ use crate::{
         AuthError,
         cache::{Grant, GrantCache},
         call,
-        capi::is_guid,
     },
     metrics::{Gauge, Registry},
 };

@@ -1,10 +1,11 @@
 //! The decision for V1's doors, whose callers are told why (spec V1, section 4.4).
 
 use http::{HeaderValue, StatusCode};
+use logweir_drain::names::is_guid;
 use thiserror::Error;
 
 use super::{Authorizer, DECISION_TIMEOUT, bearer};
-use crate::auth::{Denial, cache::Grant, capi::is_guid};
+use crate::auth::{Denial, cache::Grant};
 
 /// Why a caller of a V1 door may not read.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
