@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod drains;
+mod log_cache;
 
 /// A question that the bench answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -66,6 +67,14 @@ pub(crate) enum Case {
     /// A syslog agent with 10,000 drains, all but one of apps that never log: memory, and
     /// processor time at rest.
     IdleDrains,
+    /// Cost of a log cache: a million log envelopes of 10,000 sources over gRPC; the memory
+    /// is by how much it grew.
+    LogCacheIngest,
+    /// How soon a gateway of a log cache answers (`delivered/s` are answers) beside 50,000
+    /// envelopes a second.
+    LogCacheRead,
+    /// How soon a log cache with 1 GiB of segments is back after it was killed. Ours alone.
+    LogCacheRestart,
 }
 
 /// How long and how hard.
@@ -176,6 +185,9 @@ impl Case {
             Case::HttpsBatch => bench.drains("https-batch", Protocol::HttpsBatch).await?,
             Case::Blackholed => bench.blackholed().await?,
             Case::IdleDrains => vec![bench.idle_drains().await?],
+            Case::LogCacheIngest => vec![bench.log_cache_ingest().await?],
+            Case::LogCacheRead => bench.log_cache_read().await?,
+            Case::LogCacheRestart => vec![bench.log_cache_restart().await?],
         })
     }
 }

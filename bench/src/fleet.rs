@@ -19,12 +19,15 @@ pub(crate) struct Implementation {
 }
 
 /// Names that tell a binary which role to play.
-const NAMES: [&str; 5] = [
+const NAMES: [&str; 8] = [
     "doppler",
     "rlp",
     "loggregator-agent",
     "trafficcontroller",
     "syslog-agent",
+    "log-cache",
+    "log-cache-gateway",
+    "logweir",
 ];
 
 /// Where a syslog agent has its drains from.
@@ -215,6 +218,58 @@ impl Implementation {
         }
         let program = self.program("syslog-agent")?;
         Process::start("syslog agent", &program, env, &["grpc"]).await
+    }
+
+    /// Starts a node of a log cache that keeps all in memory.
+    pub(crate) async fn log_cache(&self, ids: &Identities, port: u16) -> Result<Process> {
+        let mut env = ids.role(identity::LOG_CACHE, "CERT_PATH", "KEY_PATH", "CA_PATH");
+        env.extend([
+            ("ADDR", format!("127.0.0.1:{port}")),
+            ("MEMORY_LIMIT_PERCENT", "50".into()),
+            ("METRICS_PORT", "0".into()),
+        ]);
+        let program = self.program("log-cache")?;
+        Process::start("log cache", &program, env, &[]).await
+    }
+
+    /// Starts its gateway, with plain HTTP on the port `door`.
+    pub(crate) async fn log_cache_gateway(
+        &self,
+        ids: &Identities,
+        node: u16,
+        door: u16,
+    ) -> Result<Process> {
+        let mut env = ids.role(identity::LOG_CACHE, "CERT_PATH", "KEY_PATH", "CA_PATH");
+        env.extend([
+            ("ADDR", format!("127.0.0.1:{door}")),
+            ("LOG_CACHE_ADDR", format!("127.0.0.1:{node}")),
+            ("METRICS_PORT", "0".into()),
+        ]);
+        let program = self.program("log-cache-gateway")?;
+        Process::start("log cache gateway", &program, env, &[]).await
+    }
+
+    /// Starts a node of ours that keeps its segments in `data`; peers have none.
+    pub(crate) async fn log_cache_on_disk(
+        &self,
+        ids: &Identities,
+        port: u16,
+        data: &Path,
+    ) -> Result<Process> {
+        let mut env = ids.role(
+            identity::LOG_CACHE,
+            "LOGWEIR_LOG_CACHE_TLS_CERT",
+            "LOGWEIR_LOG_CACHE_TLS_KEY",
+            "LOGWEIR_LOG_CACHE_TLS_CA",
+        );
+        env.extend([
+            ("LOGWEIR_DATA_DIR", data.to_string_lossy().into_owned()),
+            ("LOGWEIR_LOG_CACHE_LISTEN", format!("127.0.0.1:{port}")),
+            // More than is ever sent.
+            ("LOGWEIR_LOG_CACHE_STORE_BYTES", (8_u64 << 30).to_string()),
+        ]);
+        let program = self.program("logweir")?;
+        Process::start_with("log cache", &program, &["log-cache"], env, &[]).await
     }
 
     /// Starts a traffic controller over the router at `router`, which asks nobody who may

@@ -11,13 +11,14 @@ use rcgen::{
 use tempfile::TempDir;
 
 /// The names that callers verify, and the bench itself.
-const ROLES: [&str; 7] = [
+const ROLES: [&str; 8] = [
     "doppler",
     "reverselogproxy",
     "trafficcontroller",
     "metron",
     SINK,
     CACHE,
+    LOG_CACHE,
     CLIENT,
 ];
 /// The identity of producers and readers.
@@ -26,6 +27,8 @@ const CLIENT: &str = "client";
 const SINK: &str = "sink";
 /// The identity of the binding cache, and the name that agents verify.
 pub(crate) const CACHE: &str = "bindingcache";
+/// The identity of a log cache, and the name that its callers verify.
+pub(crate) const LOG_CACHE: &str = "log-cache";
 
 /// PEM files in a directory that goes with the value.
 pub(crate) struct Identities {

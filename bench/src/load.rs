@@ -138,7 +138,8 @@ pub(crate) fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
         .position(|window| window == needle)
 }
 
-fn envelope(source: &str, payload: Vec<u8>) -> v2::Envelope {
+/// The log envelope of the load: an instance id and 8 tags.
+pub(crate) fn envelope(source: &str, payload: Vec<u8>) -> v2::Envelope {
     let tags = [
         ("app_id", source),
         ("app_name", "checkout-frontend"),

@@ -34,6 +34,7 @@ mod status;
 mod tally;
 mod usage;
 mod websocket;
+mod words;
 
 use case::{Case, Effort};
 use fleet::Implementation;
@@ -49,7 +50,7 @@ struct Args {
     /// What to measure; everything when none is named.
     cases: Vec<Case>,
     /// Directory with another implementation's `doppler`, `rlp`, `loggregator-agent`,
-    /// `trafficcontroller` and `syslog-agent` (those that the cases need), measured in turn with ours.
+    /// `trafficcontroller`, `syslog-agent`, `log-cache` and `log-cache-gateway` (those that the cases need), measured in turn with ours.
     #[arg(long, value_name = "DIR")]
     peer_dir: Option<PathBuf>,
     /// Measure the peer alone.

@@ -35,7 +35,19 @@ impl Process {
         environment: Vec<(&'static str, String)>,
         doors: &[&str],
     ) -> Result<Self> {
+        Self::start_with(role, program, &[], environment, doors).await
+    }
+
+    /// The same with arguments.
+    pub(crate) async fn start_with(
+        role: &'static str,
+        program: &Path,
+        arguments: &[&str],
+        environment: Vec<(&'static str, String)>,
+        doors: &[&str],
+    ) -> Result<Self> {
         let mut child = Command::new(program)
+            .args(arguments)
             .env_clear()
             .envs(environment)
             .stdin(Stdio::null())

@@ -22,6 +22,7 @@ use crate::{
 };
 
 pub(crate) mod drains;
+pub(crate) mod log_cache;
 
 /// How long the way through a topology may take to open.
 const OPENING: Duration = Duration::from_secs(20);
