@@ -11,7 +11,7 @@ use super::{
     SHARDS, Store,
     block::{Head, Home, Sealed, head_of},
     lane::Lane,
-    shard::Shard,
+    shard::{Cause, Shard},
     shard_of,
 };
 use crate::types::Types;
@@ -210,9 +210,21 @@ impl Store {
         for index in 0..SHARDS {
             let mut shard = self.shard(index);
             shard.next = next;
-            let sources = shard.sources.iter_mut().flatten();
-            let lanes = sources.flat_map(|source| &mut source.lanes);
-            lanes.for_each(Lane::retrace);
+            for slot in 0..shard.sources.len() {
+                let Some(source) = shard.source_mut(slot) else {
+                    continue;
+                };
+                source.lanes.iter_mut().for_each(Lane::retrace);
+                // A journal may have what had gone.
+                let types: Vec<_> = source.lanes.iter().map(|lane| lane.types).collect();
+                let most = self.terms.most;
+                let gone = types
+                    .iter()
+                    .map(|types| source.drop_over(*types, most))
+                    .sum();
+                shard.expired(Cause::PerSource, gone);
+                shard.weigh(slot);
+            }
         }
         self.make_room();
     }

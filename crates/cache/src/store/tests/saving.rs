@@ -144,6 +144,31 @@ fn a_journal_that_ends_in_the_middle_gives_what_is_whole() {
 }
 
 #[test]
+fn what_comes_back_has_the_bounds_of_what_comes() {
+    let store = Store::new(roomy());
+    store.track();
+    let mut disk = Disk::default();
+    for at in 0..1000 {
+        put(&store, at, "app", at, &noise(at));
+    }
+    disk.save(&store, &Arc::default());
+    let again = disk.restore(StoreLimits {
+        per_source_envelopes: Some(300),
+        ..roomy()
+    });
+    let meta = again.meta_of("app").unwrap();
+    assert!(meta.count <= 300 && meta.count > 100, "{meta:?}");
+    assert_eq!((meta.count + meta.expired, meta.newest), (1000, 999));
+    assert_eq!(all(&again, "app").len() as u64, meta.count);
+    let again = disk.restore(StoreLimits {
+        bytes: 50_000,
+        ..roomy()
+    });
+    let stats = again.stats();
+    assert!(stats.bytes <= 50_000 && stats.envelopes > 50, "{stats:?}");
+}
+
+#[test]
 fn what_is_no_block_is_refused_or_empty() {
     let store = Store::new(roomy());
     store.track();

@@ -124,8 +124,8 @@ fn tell(back: &Back, store: &Store, dir: &Path, took: Duration) -> Figures {
     }
     if !back.clean {
         tracing::warn!(
-            "log cache: the last process did not end in order: what came in its last second, \
-             at most, is not there"
+            "log cache: the last process did not end in order: what came after its last save \
+             is not there, at most a second's if it could save"
         );
     }
     for (file, bytes) in &loaded.damaged {
