@@ -2,6 +2,7 @@
 //! that were looked into elsewhere, and time comes in as an argument.
 
 mod limits;
+pub mod promql;
 mod query;
 pub mod record;
 mod store;
