@@ -44,6 +44,12 @@ enum Command {
         #[arg(default_value = "tests/golden")]
         dir: PathBuf,
     },
+    /// Run Prometheus's own PromQL test scripts through our evaluator
+    Promqltest {
+        /// Directory of scripts, in directories named after their version
+        #[arg(default_value = "tests/promqltest")]
+        dir: PathBuf,
+    },
     /// Feed strange bytes to every parser of a stranger's bytes
     Fuzz {
         /// Targets; all when none is named
@@ -90,6 +96,15 @@ fn main() -> Result<ExitCode> {
         Command::Golden { dir } => {
             let dir = std::path::absolute(dir)?;
             forward(cargo().args(test::GOLDEN).arg(dir).arg(test::EXCEPTIONS))
+        }
+        Command::Promqltest { dir } => {
+            let dir = std::path::absolute(dir)?;
+            forward(
+                cargo()
+                    .args(test::PROMQL)
+                    .arg(dir)
+                    .arg(test::PROMQL_EXCEPTIONS),
+            )
         }
         Command::Fuzz { targets, seconds } => {
             fuzz::run(&root(), seconds, &targets).map(|()| ExitCode::SUCCESS)

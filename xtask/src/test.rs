@@ -14,6 +14,10 @@ use crate::{bans, broker, cargo, codegen, counts, fuzz, python, receivers, steps
 pub(crate) const GOLDEN: [&str; 5] = ["run", "--quiet", "-p", "logweir-golden", "--"];
 /// Where our answer differs on purpose, and by which rule.
 pub(crate) const EXCEPTIONS: &str = "tests/golden/exceptions.toml";
+/// Runs the PromQL scripts.
+pub(crate) const PROMQL: [&str; 5] = ["run", "--quiet", "-p", "logweir-promqltest", "--"];
+/// The PromQL cases that do not pass, and why.
+pub(crate) const PROMQL_EXCEPTIONS: &str = "tests/promqltest/exceptions.toml";
 /// Runs the benchmark.
 pub(crate) const BENCH: [&str; 6] = ["run", "--quiet", "--release", "-p", "logweir-bench", "--"];
 
