@@ -105,12 +105,7 @@ pub(crate) async fn grpc(
     let shutdown = context.shutdown.clone();
     report(registry, name, stats.clone());
     context.shutdown.tracker.spawn(listen::serve_counted(
-        listener,
-        tls,
-        settings,
-        stats,
-        services,
-        shutdown,
+        listener, tls, settings, stats, services, shutdown,
     ));
     Ok(())
 }

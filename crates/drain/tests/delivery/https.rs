@@ -102,10 +102,7 @@ async fn a_drain_is_not_fed_what_is_told_about_it() {
     .await;
     // The other drain of the app gets the line and what is told.
     let told = rig.notices().len() as u64;
-    until("the app's other drain", || {
-        other.status().written > told
-    })
-    .await;
+    until("the app's other drain", || other.status().written > told).await;
     until("the notices", || drain.status().filtered >= told).await;
     assert_eq!(web.asked().len(), 1, "the line alone was posted");
     assert_eq!(rig.notices().len() as u64, told, "and told once");

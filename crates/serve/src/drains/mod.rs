@@ -211,11 +211,7 @@ impl Drains {
     /// # Errors
     /// The disk.
     pub async fn replay(&self, id: &str) -> io::Result<Option<u64>> {
-        let replay = self
-            .lock()
-            .running
-            .get(id)
-            .map(|one| one.handle.replay());
+        let replay = self.lock().running.get(id).map(|one| one.handle.replay());
         match replay {
             None => Ok(None),
             Some(replay) => replay.await,

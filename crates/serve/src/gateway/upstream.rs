@@ -113,7 +113,10 @@ impl RemoteRlp {
     }
 
     /// Opens a stream; it may still be refused in its first item.
-    pub(crate) async fn open(&self, request: &v2::EgressBatchRequest) -> Result<BatchStream, Status> {
+    pub(crate) async fn open(
+        &self,
+        request: &v2::EgressBatchRequest,
+    ) -> Result<BatchStream, Status> {
         let h2 = self.connection().await?;
         let mut extra = HeaderMap::new();
         extra.insert(MAX_MESSAGE_HEADER, HeaderValue::from(MESSAGE_BYTES));
