@@ -6,6 +6,7 @@ use ::http::HeaderMap;
 use bytes::Bytes;
 use logweir_blackbox::{
     cache::{lines, send},
+    cache_pages::{Followed, numbered, page, payloads},
     envelopes::{batch, log, raw_batch},
     http,
     patience::{eventually, within},
@@ -15,44 +16,6 @@ use logweir_blackbox::{
 use logweir_net::grpc;
 use logweir_proto::{logcache::SendRequest, service, v2};
 use prost::Message;
-use serde_json::Value;
-use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    net::TcpStream,
-};
-
-/// Lines of a source, a nanosecond apart.
-fn numbered(source: &str, numbers: std::ops::Range<i64>) -> Vec<v2::Envelope> {
-    let line = |number| v2::Envelope {
-        timestamp: 1_790_000_000_000_000_000 + number,
-        ..log(source, format!("line {number}"))
-    };
-    numbers.map(line).collect()
-}
-
-async fn page(system: &System, path: &str) -> Value {
-    let (status, body) = http::get(system.door("http"), path).await;
-    assert_eq!(status, 200, "{path}: {body}");
-    serde_json::from_str(&body).expect("JSON")
-}
-
-/// The payloads of an answer's logs.
-fn payloads(answer: &Value) -> Vec<String> {
-    let batch = answer["envelopes"]["batch"].as_array().expect("a batch");
-    batch.iter().map(payload).collect()
-}
-
-/// The text of a log; the tests have none that base64 would end with padding or signs.
-fn payload(envelope: &Value) -> String {
-    let text = envelope["log"]["payload"].as_str().unwrap_or_default();
-    let batch = format!("{{\"batch\":[{{\"log\":{{\"payload\":\"{text}\"}}}}]}}");
-    let batch = logweir_wire::json::parse_batch(batch.as_bytes()).expect("a batch");
-    batch
-        .batch
-        .iter()
-        .map(logweir_blackbox::envelopes::payload)
-        .collect()
-}
 
 #[tokio::test]
 async fn malformed_questions_are_refused_and_nothing_else() {
@@ -323,34 +286,6 @@ async fn logs_are_searched_by_text_and_by_expressions() {
         let answer = page(&system, &format!("/api/v1/search/web?{query}")).await;
         assert_eq!(payloads(&answer), found, "{query}");
         assert_eq!(answer["next"], "", "{query}");
-    }
-}
-
-/// A source that is followed: its lines as they come.
-struct Followed(BufReader<TcpStream>);
-
-impl Followed {
-    async fn open(system: &System, path: &str) -> Self {
-        let mut stream = TcpStream::connect(system.door("http"))
-            .await
-            .expect("a connection");
-        let request = format!("GET /api/v1/follow/{path} HTTP/1.0\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.expect("written");
-        Self(BufReader::new(stream))
-    }
-
-    /// The payloads of the next event.
-    async fn next(&mut self) -> Vec<String> {
-        loop {
-            let mut line = String::new();
-            let read = within("an event", self.0.read_line(&mut line)).await;
-            assert!(read.expect("a line") > 0, "the stream ended");
-            if let Some(batch) = line.strip_prefix("data: {") {
-                let batch: Value = serde_json::from_str(&format!("{{{batch}")).expect("JSON");
-                let batch = batch["batch"].as_array().expect("a batch");
-                return batch.iter().map(payload).collect();
-            }
-        }
     }
 }
 
