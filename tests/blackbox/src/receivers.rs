@@ -3,8 +3,8 @@
 //!
 //! Each keeps its port, its certificates and what it has received over a restart.
 
-mod kafka;
 mod carbon;
+mod kafka;
 mod nginx;
 mod rsyslog;
 mod syslog_ng;
@@ -27,8 +27,8 @@ use crate::{
     process::Process,
 };
 
-pub use kafka::{Broker, BrokerSettings, Record, Secured};
 pub use carbon::{Carbon, Points};
+pub use kafka::{Broker, BrokerSettings, Record, Secured};
 pub use nginx::{Nginx, Request};
 
 /// Ports of receivers. Those that the system gives to outgoing connections are left out, so
