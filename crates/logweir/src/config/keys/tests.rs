@@ -58,7 +58,11 @@ fn secrets_are_marked() {
         .collect();
     assert_eq!(
         secrets,
-        ["dropsonde.legacy.secret", "auth.uaa.client_secret"]
+        [
+            "names.client_secret",
+            "dropsonde.legacy.secret",
+            "auth.uaa.client_secret"
+        ]
     );
 }
 
