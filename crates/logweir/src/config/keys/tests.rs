@@ -59,6 +59,7 @@ fn secrets_are_marked() {
     assert_eq!(
         secrets,
         [
+            "log_cache_auth_proxy.uaa.client_secret",
             "names.client_secret",
             "dropsonde.legacy.secret",
             "auth.uaa.client_secret"
