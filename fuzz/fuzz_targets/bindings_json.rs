@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use libfuzzer_sys::fuzz_target;
 use logweir_drain::{
+    Exit,
     binding::{self, Binding, legacy},
     plan::{self, Rules},
 };
@@ -23,8 +24,9 @@ fn all(bindings: &[Binding]) {
         *of_app.entry(drain.scope.app().expect("an app")).or_default() += 1;
     }
     assert!(of_app.values().all(|count| *count <= rules.per_app));
-    assert_eq!(plan::change(&plan.drains, &plan.drains), plan::Change::default());
-    let begin = plan::change(&[], &plan.drains);
+    let exits: Vec<Exit> = plan.drains.iter().cloned().map(Exit::Drain).collect();
+    assert_eq!(plan::change(&exits, &exits), plan::Change::default());
+    let begin = plan::change(&[], &exits);
     assert_eq!((begin.stop.len(), begin.start.len()), (0, plan.drains.len()));
     let everything = plan::aggregate(bindings, &rules);
     assert!(everything.drains.iter().all(|drain| drain.scope.app().is_none()));
