@@ -92,7 +92,14 @@ async fn a_port_in_use_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("its address").to_string();
     let datagrams = ["dropsonde", "syslog_udp", "statsd"];
-    let streams = ["http", "grpc", "ingress", "syslog", "otlp_grpc", "otlp_http"];
+    let streams = [
+        "http",
+        "grpc",
+        "ingress",
+        "syslog",
+        "otlp_grpc",
+        "otlp_http",
+    ];
     for door in streams {
         let others: String = streams
             .iter()
