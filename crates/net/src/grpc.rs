@@ -16,8 +16,8 @@ pub use bodies::{
 pub use messages::Messages;
 pub use server_stream::{ServerStream, server_stream};
 pub use status::{status_from_error, status_of, trailers};
-pub use unary::unary;
 pub use tonic::{Code, Status};
+pub use unary::unary;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, Uri, header, uri::Scheme};

@@ -43,7 +43,9 @@ impl DefaultTags {
         let mut scan = scan(envelope, self);
         if scan.has_deprecated_tags {
             let names = tags::deprecated_tags(envelope);
-            names.keys().for_each(|name| scan.note(self, name.as_bytes()));
+            names
+                .keys()
+                .for_each(|name| scan.note(self, name.as_bytes()));
         }
         scan.present.len() == self.entries.len()
     }
