@@ -70,7 +70,8 @@ async fn shards_of_one_id_share_and_others_get_all() {
         }
     }
     assert_eq!(shared.0 + shared.1, 100);
-    assert!(shared.0.abs_diff(shared.1) <= 30, "{shared:?}");
+    // The one with less to read is chosen: how much that is depends on the machine's mood.
+    assert!(shared.0 > 0 && shared.1 > 0, "{shared:?}");
 }
 
 #[tokio::test]

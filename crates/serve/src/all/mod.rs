@@ -86,7 +86,8 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
         registry: &cached,
     };
     saving.start(context).await?;
-    let recents = Recents::fill(&exchange, Arc::clone(&store));
+    let remembered = &config.router.recent;
+    let recents = Recents::fill(&exchange, Arc::clone(&store), remembered);
     let kept = Local::of_exchange(store, recents.clone(), Arc::clone(&readers));
     let cache = Arc::new(Cache::new(Arc::new(kept)));
     log_cache::collect(&cached, &cache);
@@ -98,7 +99,7 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
             options,
             place(&config),
         ),
-        recents: Some(recents),
+        recents: remembered.is_on().then_some(recents),
     };
     let source = Source::local(Arc::clone(&doppler.readers), doppler.recents.clone());
     let readers_v2 = Some(Arc::clone(&readers));

@@ -25,8 +25,6 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(1);
 /// Container metrics older than this are not answered.
 const METRIC_AGE: Duration = Duration::from_secs(120);
 
-/// Log lines that are answered from a log cache, at most.
-const LINES: usize = 1000;
 /// Bytes of log lines that are answered at most.
 const ANSWER_BYTES: usize = 64 << 20;
 
@@ -53,7 +51,7 @@ impl Recents {
         registry: &Registry,
     ) -> Option<Self> {
         let lines = config.logs_per_source;
-        if config.bytes == 0 || lines == 0 {
+        if !config.is_on() {
             return None;
         }
         // What goes are blocks: there is a block more than is answered.
@@ -87,11 +85,12 @@ impl Recents {
         Some(Self::new(exchange, store, lines, tap))
     }
 
-    /// Keeps all that is published to `exchange` from now on in `store`.
-    pub fn fill(exchange: &Arc<Exchange>, store: Arc<Store>) -> Self {
+    /// Keeps all that is published to `exchange` from now on in `store`; as many log lines
+    /// of a source are answered as `config` says.
+    pub fn fill(exchange: &Arc<Exchange>, store: Arc<Store>, config: &RecentConfig) -> Self {
         let kept = Arc::clone(&store);
         let tap = exchange.tap_all(move |seen| kept.put(unix_nanos(), seen.iter().map(put)));
-        Self::new(exchange, store, LINES, tap)
+        Self::new(exchange, store, config.logs_per_source, tap)
     }
 
     fn new(exchange: &Arc<Exchange>, store: Arc<Store>, lines: usize, tap: Tap) -> Self {

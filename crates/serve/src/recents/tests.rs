@@ -172,7 +172,7 @@ fn all_that_is_published_is_there_for_a_log_cache() {
         per_source_envelopes: None,
         compress: true,
     }));
-    let recents = Recents::fill(&exchange, Arc::clone(&store));
+    let recents = Recents::fill(&exchange, Arc::clone(&store), &RecentConfig::default());
     let counter = v2::Counter {
         name: "requests".into(),
         ..v2::Counter::default()
