@@ -63,13 +63,12 @@ async fn a_rest_gathers_and_what_comes_later_still_wakes() {
     let rest = Duration::from_millis(1);
     let gathered = receiver.receive_after(rest).await.iter().count();
     assert_eq!(gathered, 10);
-    let later = tokio::spawn(async move {
-        tokio::time::sleep(20 * rest).await;
-        sender.send(&[7]).unwrap();
-    });
-    let one = tokio::time::timeout(PATIENCE, receiver.receive_after(rest)).await;
+    let mut later = std::pin::pin!(receiver.receive_after(rest));
+    let too_early = tokio::time::timeout(20 * rest, &mut later).await;
+    assert!(too_early.is_err(), "nothing was sent yet");
+    sender.send(&[7]).unwrap();
+    let one = tokio::time::timeout(PATIENCE, later).await;
     assert_eq!(one.unwrap().iter().collect::<Vec<_>>(), [[7]]);
-    later.await.unwrap();
 }
 
 #[tokio::test]

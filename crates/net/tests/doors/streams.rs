@@ -10,7 +10,7 @@ use logweir_net::{
     listen::HttpSettings,
 };
 
-use crate::rig::{Certs, LIMIT, Server, call, dialer, echo, soon, until};
+use crate::rig::{Certs, LIMIT, Server, call, dialer, echo, soon};
 
 async fn connected() -> (Certs, Server, H2) {
     let certs = Certs::new();
@@ -149,28 +149,23 @@ async fn a_reader_that_stops_reading_pushes_back_and_loses_nothing() {
     let h2 = dialer(None).connect(server.addr).await.unwrap();
     let piece = Bytes::from(vec![5; 64 << 10]);
     let total = 600;
-    let sent = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    let counter = sent.clone();
+    let (counter, mut sent) = tokio::sync::watch::channel(0);
     let source = stream::iter(0..total).map(move |_| {
-        counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        counter.send_modify(|sent| *sent += 1);
         Ok(piece.clone())
     });
     let request = grpc::request("/test/Echo", "doppler", grpc::request_body(source));
     let response = soon("the header", h2.send(request)).await.unwrap();
     // 38 MiB do not fit into the windows of both directions: the sender has to wait.
-    let taken = || sent.load(std::sync::atomic::Ordering::Relaxed);
-    let mut last = 0;
+    let first = soon("something sent", sent.wait_for(|sent| *sent > 0)).await;
+    drop(first.unwrap());
     soon("a halt", async {
-        loop {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-            if taken() == last && last > 0 {
-                return;
-            }
-            last = taken();
-        }
+        let quiet = std::time::Duration::from_millis(100);
+        while let Ok(Ok(())) = tokio::time::timeout(quiet, sent.changed()).await {}
     })
     .await;
-    assert!(taken() < total, "{}", taken());
+    let taken = *sent.borrow();
+    assert!(taken < total, "{taken}");
     let mut messages = Messages::of_response(response, LIMIT);
     let mut read = 0;
     while let Some(message) = soon("a message", messages.next()).await.unwrap() {
@@ -178,5 +173,5 @@ async fn a_reader_that_stops_reading_pushes_back_and_loses_nothing() {
         read += 1;
     }
     assert_eq!(read, total);
-    until("all taken", || taken() == total).await;
+    assert_eq!(*sent.borrow(), total);
 }
