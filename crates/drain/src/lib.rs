@@ -4,6 +4,7 @@
 //! | to do this | look at |
 //! |---|---|
 //! | read a drain's URL, and what its requests look like | [`url`] |
+//! | read the URL of a Logplex channel's drain | [`logplex_url`] |
 //! | know which envelopes a drain takes | [`filter`] |
 //! | read and write bindings as CAPI and the binding cache exchange them | [`binding`] |
 //! | turn bindings into drains, and see what changed | [`plan`] |
@@ -24,6 +25,7 @@ mod exit;
 pub mod filter;
 pub mod headers;
 pub mod kafka;
+pub mod logplex_url;
 pub mod names;
 pub mod notice;
 pub mod nozzle;

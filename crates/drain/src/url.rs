@@ -13,7 +13,7 @@
 //! a [`DrainUrl`] shows itself only as [`DrainUrl::anonymous`].
 
 mod authority;
-mod escape;
+pub(crate) mod escape;
 mod params;
 mod syntax;
 mod target;
@@ -22,6 +22,7 @@ mod tests;
 
 use std::fmt;
 
+pub(crate) use authority::Authority;
 pub use authority::Host;
 pub use params::{DrainData, Params, UrlDefaults, params};
 

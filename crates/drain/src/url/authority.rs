@@ -28,17 +28,17 @@ impl fmt::Display for Host {
 
 /// What is between `//` and the path.
 #[derive(Default)]
-pub(super) struct Authority<'a> {
+pub(crate) struct Authority<'a> {
     /// As written, escapes and all.
-    pub(super) user: Option<&'a str>,
-    pub(super) host: Option<Host>,
-    pub(super) port: Option<u16>,
+    pub(crate) user: Option<&'a str>,
+    pub(crate) host: Option<Host>,
+    pub(crate) port: Option<u16>,
     /// Host and port as written.
-    pub(super) place: &'a str,
+    pub(crate) place: &'a str,
 }
 
 impl<'a> Authority<'a> {
-    pub(super) fn parse(text: &'a str) -> Result<Self, UrlError> {
+    pub(crate) fn parse(text: &'a str) -> Result<Self, UrlError> {
         let (user, place) = match text.rsplit_once('@') {
             Some((user, place)) => (Some(user), place),
             None => (None, text),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// Undoes escapes; with `plus`, a `+` is a blank. `None` at a `%` that no two digits follow.
-pub(super) fn decode(text: &str, plus: bool) -> Option<Vec<u8>> {
+pub(crate) fn decode(text: &str, plus: bool) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
@@ -17,12 +17,12 @@ pub(super) fn decode(text: &str, plus: bool) -> Option<Vec<u8>> {
 }
 
 /// [`decode`] into text; what is no UTF-8 is replaced.
-pub(super) fn decode_text(text: &str, plus: bool) -> Option<String> {
+pub(crate) fn decode_text(text: &str, plus: bool) -> Option<String> {
     decode(text, plus).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Writes bytes, escaping those that are not `plain`.
-pub(super) fn encode(bytes: &[u8], plain: impl Fn(u8) -> bool, out: &mut String) {
+pub(crate) fn encode(bytes: &[u8], plain: impl Fn(u8) -> bool, out: &mut String) {
     for byte in bytes {
         if byte.is_ascii() && plain(*byte) {
             out.push(char::from(*byte));
