@@ -32,3 +32,9 @@ pub const CACHE_META: &str = "/logcache.v1.Egress/Meta";
 pub const CACHE_SEARCH: &str = "/logweir.cache.v1.Reader/Search";
 /// Our own: server stream of what is remembered of a source and then of what comes.
 pub const CACHE_FOLLOW: &str = "/logweir.cache.v1.Reader/Follow";
+/// Log Cache node, ours alone: the series that a query reads.
+pub const CACHE_SERIES: &str = "/logweir.cache.v1.Reader/Series";
+/// Log Cache node: a query in PromQL at one instant.
+pub const CACHE_INSTANT_QUERY: &str = "/logcache.v1.PromQLQuerier/InstantQuery";
+/// Log Cache node: a query in PromQL over a range.
+pub const CACHE_RANGE_QUERY: &str = "/logcache.v1.PromQLQuerier/RangeQuery";

@@ -64,6 +64,107 @@ pub struct MetaInfo {
     #[prost(int64, tag = "4")]
     pub newest_timestamp: i64,
 }
+/// Questions in PromQL and their answers. Times are seconds as text, in answers with
+/// three decimals.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PromQl {}
+/// Nested message and enum types in `PromQL`.
+pub mod prom_ql {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct InstantQueryRequest {
+        #[prost(string, tag = "1")]
+        pub query: ::prost::alloc::string::String,
+        /// Empty is now.
+        #[prost(string, tag = "2")]
+        pub time: ::prost::alloc::string::String,
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct RangeQueryRequest {
+        #[prost(string, tag = "1")]
+        pub query: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub start: ::prost::alloc::string::String,
+        #[prost(string, tag = "3")]
+        pub end: ::prost::alloc::string::String,
+        /// Seconds, or a duration.
+        #[prost(string, tag = "4")]
+        pub step: ::prost::alloc::string::String,
+    }
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct InstantQueryResult {
+        #[prost(oneof = "instant_query_result::Result", tags = "1, 2, 3")]
+        pub result: ::core::option::Option<instant_query_result::Result>,
+    }
+    /// Nested message and enum types in `InstantQueryResult`.
+    pub mod instant_query_result {
+        #[derive(Clone, PartialEq, ::prost::Oneof)]
+        pub enum Result {
+            #[prost(message, tag = "1")]
+            Scalar(super::Scalar),
+            #[prost(message, tag = "2")]
+            Vector(super::Vector),
+            #[prost(message, tag = "3")]
+            Matrix(super::Matrix),
+        }
+    }
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct RangeQueryResult {
+        #[prost(oneof = "range_query_result::Result", tags = "1")]
+        pub result: ::core::option::Option<range_query_result::Result>,
+    }
+    /// Nested message and enum types in `RangeQueryResult`.
+    pub mod range_query_result {
+        #[derive(Clone, PartialEq, ::prost::Oneof)]
+        pub enum Result {
+            #[prost(message, tag = "1")]
+            Matrix(super::Matrix),
+        }
+    }
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Scalar {
+        #[prost(string, tag = "1")]
+        pub time: ::prost::alloc::string::String,
+        #[prost(double, tag = "2")]
+        pub value: f64,
+    }
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Vector {
+        #[prost(message, repeated, tag = "1")]
+        pub samples: ::prost::alloc::vec::Vec<Sample>,
+    }
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Point {
+        #[prost(string, tag = "1")]
+        pub time: ::prost::alloc::string::String,
+        #[prost(double, tag = "2")]
+        pub value: f64,
+    }
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Sample {
+        #[prost(btree_map = "string, string", tag = "1")]
+        pub metric: ::prost::alloc::collections::BTreeMap<
+            ::prost::alloc::string::String,
+            ::prost::alloc::string::String,
+        >,
+        #[prost(message, optional, tag = "2")]
+        pub point: ::core::option::Option<Point>,
+    }
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Matrix {
+        #[prost(message, repeated, tag = "1")]
+        pub series: ::prost::alloc::vec::Vec<Series>,
+    }
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Series {
+        #[prost(btree_map = "string, string", tag = "1")]
+        pub metric: ::prost::alloc::collections::BTreeMap<
+            ::prost::alloc::string::String,
+            ::prost::alloc::string::String,
+        >,
+        #[prost(message, repeated, tag = "2")]
+        pub points: ::prost::alloc::vec::Vec<Point>,
+    }
+}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum EnvelopeType {

@@ -57,3 +57,123 @@ pub struct FollowResponse {
     #[prost(bytes = "bytes", tag = "1")]
     pub envelopes: ::prost::bytes::Bytes,
 }
+/// Which series a query reads.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SeriesRequest {
+    /// All of them must hold.
+    #[prost(message, repeated, tag = "1")]
+    pub matchers: ::prost::alloc::vec::Vec<series_request::Matcher>,
+    /// The first and the last millisecond of interest.
+    #[prost(int64, tag = "2")]
+    pub start_ms: i64,
+    #[prost(int64, tag = "3")]
+    pub end_ms: i64,
+    /// Envelopes from this time on are not seen, in nanoseconds of Unix time.
+    #[prost(int64, tag = "4")]
+    pub before: i64,
+    /// As the peers' nodes have it: whole seconds, and names of metrics are no labels.
+    #[prost(bool, tag = "5")]
+    pub log_cache: bool,
+    /// The most samples of all series together.
+    #[prost(uint64, tag = "6")]
+    pub most_samples: u64,
+    /// Only what series there are, without samples.
+    #[prost(bool, tag = "7")]
+    pub only_labels: bool,
+    /// Of these sources only; of all where there are none.
+    #[prost(string, repeated, tag = "8")]
+    pub sources: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Answered by this node from what it keeps.
+    #[prost(bool, tag = "9")]
+    pub local_only: bool,
+}
+/// Nested message and enum types in `SeriesRequest`.
+pub mod series_request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Matcher {
+        #[prost(string, tag = "1")]
+        pub name: ::prost::alloc::string::String,
+        #[prost(enumeration = "Op", tag = "2")]
+        pub op: i32,
+        #[prost(string, tag = "3")]
+        pub value: ::prost::alloc::string::String,
+    }
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Op {
+        Equal = 0,
+        NotEqual = 1,
+        Regex = 2,
+        NotRegex = 3,
+    }
+    impl Op {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Equal => "EQUAL",
+                Self::NotEqual => "NOT_EQUAL",
+                Self::Regex => "REGEX",
+                Self::NotRegex => "NOT_REGEX",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "EQUAL" => Some(Self::Equal),
+                "NOT_EQUAL" => Some(Self::NotEqual),
+                "REGEX" => Some(Self::Regex),
+                "NOT_REGEX" => Some(Self::NotRegex),
+                _ => None,
+            }
+        }
+    }
+}
+/// One of the messages that answer it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SeriesResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub series: ::prost::alloc::vec::Vec<series_response::Series>,
+    /// What the user should know, such as nodes that did not answer.
+    #[prost(string, repeated, tag = "2")]
+    pub warnings: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "3")]
+    pub metrics: ::prost::alloc::vec::Vec<series_response::Metric>,
+}
+/// Nested message and enum types in `SeriesResponse`.
+pub mod series_response {
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Series {
+        /// Name and value in turns, sorted by names.
+        #[prost(string, repeated, tag = "1")]
+        pub labels: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+        /// Milliseconds of Unix time; after the first, those since the one before.
+        #[prost(sint64, repeated, tag = "2")]
+        pub times: ::prost::alloc::vec::Vec<i64>,
+        #[prost(double, repeated, tag = "3")]
+        pub values: ::prost::alloc::vec::Vec<f64>,
+    }
+    /// What is known of a metric beside its series.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Metric {
+        #[prost(string, tag = "1")]
+        pub name: ::prost::alloc::string::String,
+        /// As in `logcache.v1.EnvelopeType`.
+        #[prost(int32, tag = "2")]
+        pub envelope_type: i32,
+        #[prost(string, tag = "3")]
+        pub unit: ::prost::alloc::string::String,
+    }
+}
