@@ -24,6 +24,9 @@ pub struct Query {
     pub types: Types,
     /// The newest first; otherwise the oldest.
     pub descending: bool,
+    /// In the order in which they came instead of that of their timestamps. `start` and
+    /// `end` say nothing then, and the timestamps of places are those of the order.
+    pub as_they_came: bool,
     /// Only metrics whose name has a match: counters, timers, and gauges with what of
     /// their metrics matches.
     pub names: Option<regex::Regex>,
@@ -48,6 +51,7 @@ impl Query {
             max_scan: usize::MAX,
             types: Types::ANY,
             descending: false,
+            as_they_came: false,
             names: None,
             search: None,
             after: None,
@@ -69,6 +73,9 @@ pub struct Cursor {
 pub struct Page {
     /// The envelopes, not framed.
     pub envelopes: Vec<Bytes>,
+    /// For each of them, which one it is of all that came: see
+    /// [`Store::mark`](crate::Store::mark).
+    pub sequences: Vec<u64>,
     /// Where the next page begins; `None` if there is nothing more.
     pub next: Option<Cursor>,
 }

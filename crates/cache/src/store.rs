@@ -234,6 +234,12 @@ impl Store {
         })
     }
 
+    /// What comes of this source from now on has sequence numbers from this one on.
+    pub fn mark(&self, source_id: &str) -> u64 {
+        let hash = self.hasher.hash_one(source_id);
+        self.shard(shard_of(hash)).next
+    }
+
     /// What is known of every source, in no order.
     pub fn meta(&self) -> Vec<(Arc<str>, SourceMeta)> {
         let mut all = Vec::new();

@@ -36,11 +36,6 @@ pub struct Head {
 }
 
 impl Head {
-    /// A key not above those of its envelopes, and one not below.
-    pub(crate) fn bounds(&self) -> ((i64, u64), (i64, u64)) {
-        ((self.oldest, self.first), (self.newest, self.last))
-    }
-
     fn add(&mut self, timestamp: i64, sequence: u64, arrival: i64, before: i64) {
         if self.count == 0 {
             (self.first, self.oldest, self.newest) = (sequence, timestamp, timestamp);

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{
-    block::{Head, unpacked},
+    block::{Head, Sealed, unpacked},
     entry::{Entries, Entry},
     filter::{self, Wanted},
     lane::Lane,
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Timestamp and sequence number, or the complement of both: then the newest is the
-/// smallest.
+/// smallest. In the order in which they came the sequence number is both.
 type Key = (i64, u64);
 
 /// Which keys a query wants, in which direction.
@@ -27,11 +27,15 @@ struct Window {
     /// The one after the largest.
     high: Key,
     descending: bool,
+    as_they_came: bool,
 }
 
 impl Window {
     fn of(query: &Query) -> Self {
-        let (mut low, mut high) = ((query.start, 0), (query.end, 0));
+        let (mut low, mut high) = match query.as_they_came {
+            true => ((i64::MIN, 0), (i64::MAX, 0)),
+            false => ((query.start, 0), (query.end, 0)),
+        };
         if let Some(after) = query.after {
             let place = (after.timestamp, after.sequence);
             match query.descending {
@@ -43,6 +47,35 @@ impl Window {
             low,
             high,
             descending: query.descending,
+            as_they_came: query.as_they_came,
+        }
+    }
+
+    /// The key of an envelope.
+    fn key(&self, timestamp: i64, sequence: u64) -> Key {
+        match self.as_they_came {
+            true => (i64::try_from(sequence).unwrap_or(i64::MAX), sequence),
+            false => (timestamp, sequence),
+        }
+    }
+
+    /// A key not above those of a block, and one not below.
+    fn bounds(&self, head: &Head) -> (Key, Key) {
+        (
+            self.key(head.oldest, head.first),
+            self.key(head.newest, head.last),
+        )
+    }
+
+    /// The times that no envelope of a block and of those before it is after, and that
+    /// none of it and of those after it is before.
+    fn reach(&self, block: &Sealed) -> (i64, i64) {
+        match self.as_they_came {
+            true => {
+                let (least, most) = self.bounds(&block.head);
+                (most.0, least.0)
+            }
+            false => (block.reach, block.floor),
         }
     }
 
@@ -51,12 +84,12 @@ impl Window {
     }
 
     fn reaches(&self, head: &Head) -> bool {
-        let (least, most) = head.bounds();
+        let (least, most) = self.bounds(head);
         self.low <= most && least < self.high
     }
 
     fn encloses(&self, head: &Head) -> bool {
-        let (least, most) = head.bounds();
+        let (least, most) = self.bounds(head);
         self.low <= least && most < self.high
     }
 
@@ -70,15 +103,16 @@ impl Window {
 
     /// No key of a block comes before this one in the order of the answer.
     fn bound(&self, head: &Head) -> Key {
-        let (least, most) = head.bounds();
+        let (least, most) = self.bounds(head);
         self.order(if self.descending { most } else { least })
     }
 
     /// Timestamps of a block in the order of the answer: no key has one that is larger.
     fn last(&self, head: &Head) -> i64 {
+        let (least, most) = self.bounds(head);
         match self.descending {
-            true => !head.oldest,
-            false => head.newest,
+            true => !least.0,
+            false => most.0,
         }
     }
 }
@@ -125,8 +159,8 @@ impl Candidates {
         }
         let blocks = &lane.blocks;
         let (low, high) = (window.low, window.high);
-        let from = blocks.partition_point(|block| block.reach < low.0);
-        let to = blocks.partition_point(|block| (block.floor, 0) < high);
+        let from = blocks.partition_point(|block| window.reach(block).0 < low.0);
+        let to = blocks.partition_point(|block| (window.reach(block).1, 0) < high);
         // Of blocks that are wanted whole it is known how many are enough.
         let counts = query.names.is_none() && query.search.is_none();
         let most = query.limit.saturating_add(Query::OVERSHOOT);
@@ -139,8 +173,8 @@ impl Candidates {
             let Some(block) = blocks.get(at) else { break };
             // Neither this one nor those after it have anything that comes before.
             let next = match window.descending {
-                true => !block.reach,
-                false => block.floor,
+                true => !window.reach(block).0,
+                false => window.reach(block).1,
             };
             let past = next > last || next == last && counted > most;
             if counts && counted >= query.limit && past {
@@ -269,7 +303,7 @@ impl Found<'_> {
         let worst = last.filter(|_| self.envelopes.len() > self.most);
         let mut entries = Vec::with_capacity(block.head.count.min(1024) as usize);
         for entry in Entries::of(&raw, block.head.first) {
-            let key = (entry.timestamp, entry.sequence);
+            let key = self.window.key(entry.timestamp, entry.sequence);
             if self.window.has(key) {
                 let key = self.window.order(key);
                 if worst.is_none_or(|worst| key < worst) {
@@ -279,7 +313,7 @@ impl Found<'_> {
                 }
             }
         }
-        if !block.head.in_order {
+        if !block.head.in_order && !self.window.as_they_came {
             entries.sort_unstable_by_key(|(key, _)| *key);
         } else if self.window.descending {
             entries.reverse();
@@ -363,7 +397,10 @@ impl Found<'_> {
             _ => last.filter(|_| self.more || cut),
         };
         let next = next.map(|key| self.window.order(key));
+        let window = self.window;
+        let of = |key: &Key| window.order(*key).1;
         Page {
+            sequences: self.envelopes.iter().map(|(key, _)| of(key)).collect(),
             envelopes: self.envelopes.into_iter().map(|(_, one)| one).collect(),
             next: next.map(|(timestamp, sequence)| Cursor {
                 timestamp,

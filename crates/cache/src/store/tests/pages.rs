@@ -173,3 +173,54 @@ fn a_page_has_its_bytes() {
     };
     assert_eq!(store.read(&one).envelopes.len(), 1);
 }
+
+#[test]
+fn what_came_last_is_last_whatever_its_timestamp_says() {
+    let store = Store::new(roomy());
+    let mut expected = Vec::new();
+    let before = store.mark("app");
+    for at in 0..1000_i64 {
+        // Clocks that run backwards, stand, and jump.
+        let timestamp = match at % 3 {
+            0 => -at,
+            1 => 7,
+            _ => at * 1_000_000,
+        };
+        let text = format!("{at} {}", noise(at));
+        put(&store, at, "app", timestamp, &text);
+        put(&store, at, "other", at, "of no interest");
+        expected.push(text);
+    }
+    let mark = store.mark("app");
+    put(&store, 1000, "app", -5, "after the mark");
+    expected.push("after the mark".into());
+    let mut query = Query {
+        limit: 37,
+        descending: true,
+        as_they_came: true,
+        ..Query::all("app")
+    };
+    let mut found = Vec::new();
+    let mut sequences = Vec::new();
+    loop {
+        let page = store.read(&query);
+        assert!(page.envelopes.len() <= 37);
+        found.extend(texts(&page.envelopes));
+        sequences.extend(page.sequences);
+        match page.next {
+            Some(next) => query.after = Some(next),
+            None => break,
+        }
+    }
+    found.reverse();
+    assert_eq!(found, expected);
+    assert!(sequences.is_sorted_by(|newer, older| newer > older));
+    assert_eq!(sequences.iter().filter(|one| **one >= mark).count(), 1);
+    assert!(sequences.iter().all(|one| *one >= before));
+    let oldest = store.read(&Query {
+        limit: 5,
+        as_they_came: true,
+        ..Query::all("app")
+    });
+    assert_eq!(texts(&oldest.envelopes), expected[..5]);
+}
