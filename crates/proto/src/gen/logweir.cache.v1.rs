@@ -50,6 +50,13 @@ pub struct FollowRequest {
     pub pattern: ::prost::alloc::string::String,
     #[prost(bool, tag = "5")]
     pub local_only: bool,
+    /// History in the order in which it came, in a message of its own, which may be empty
+    /// and comes first. Without it what is there is merged by timestamp with what comes.
+    #[prost(bool, tag = "6")]
+    pub history_apart: bool,
+    /// Ends after history.
+    #[prost(bool, tag = "7")]
+    pub history_only: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FollowResponse {
