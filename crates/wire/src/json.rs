@@ -13,12 +13,14 @@ use prost::Message as _;
 
 mod cache;
 mod parse;
+mod plain;
 mod scalar;
 #[cfg(test)]
 mod tests;
 
 pub use cache::{cache_meta, cache_page, cache_read, failure};
 pub use parse::{ParseError, parse_batch};
+use plain::Plain;
 use scalar::{double, integer, quoted, string};
 
 /// What became of the envelopes of a batch.
@@ -31,24 +33,31 @@ pub struct Written {
     pub refused: usize,
 }
 
-/// Appends `{"batch":[…]}` for the bytes of an `EnvelopeBatch`, decoding each
-/// envelope once. Invalid UTF-8 is replaced; what is no envelope is left out and
+/// Appends `{"batch":[…]}` for the bytes of an `EnvelopeBatch`. Invalid UTF-8 is replaced; what is no envelope is left out and
 /// counted.
 pub fn envelope_batch(batch: &[u8], out: &mut Vec<u8>) -> Written {
     let mut written = Written::default();
     // Base64 and field names make the JSON about twice as long.
     out.reserve(batch.len() * 2);
     out.extend_from_slice(b"{\"batch\":[");
+    let mut plain = Plain::default();
     for frame in frames(batch) {
-        let Some(decoded) = frame.ok().and_then(|frame| decode(frame.envelope)) else {
-            written.refused += 1;
-            continue;
-        };
+        let before = out.len();
         if written.envelopes > 0 {
             out.push(b',');
         }
-        envelope(&decoded, out);
-        written.envelopes += 1;
+        let is_written = frame.is_ok_and(|frame| {
+            plain.write(frame.envelope, out)
+                || decode(frame.envelope)
+                    .map(|decoded| envelope(&decoded, out))
+                    .is_some()
+        });
+        if is_written {
+            written.envelopes += 1;
+        } else {
+            out.truncate(before);
+            written.refused += 1;
+        }
     }
     out.extend_from_slice(b"]}");
     written

@@ -5,7 +5,7 @@
 
 use std::io::Write as _;
 
-mod civil;
+pub(crate) mod civil;
 mod data;
 pub mod framing;
 mod header;

@@ -1,9 +1,12 @@
 //! What a log cache answers over HTTP (spec log-cache §1.4). Its Go clients refuse
 //! unknown fields in reads and meta: never add one.
 
-use logweir_proto::logcache::MetaResponse;
+use logweir_proto::logcache::MetaInfo;
 
-use super::{Written, envelope_batch, map, scalar::integer, scalar::string};
+use super::{
+    Written, envelope_batch,
+    scalar::{string, whole},
+};
 
 /// Appends `{"envelopes":{"batch":[…]}}` and a newline for the bytes of an
 /// `EnvelopeBatch`.
@@ -24,26 +27,29 @@ pub fn cache_page(batch: &[u8], next: &str, out: &mut Vec<u8>) -> Written {
     written
 }
 
-/// Appends what is known of each source, and a newline.
-pub fn cache_meta(meta: &MetaResponse, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"{\"meta\":");
-    map(&meta.meta, out, |info, out| {
-        let mut before = "{";
-        for (name, number) in [
-            ("count", info.count),
-            ("expired", info.expired),
-            ("oldest_timestamp", info.oldest_timestamp),
-            ("newest_timestamp", info.newest_timestamp),
+/// Appends what is known of each source, and a newline. They come in the order of their names.
+pub fn cache_meta<'a>(
+    sources: impl IntoIterator<Item = (&'a str, MetaInfo)>,
+    out: &mut Vec<u8>,
+) {
+    out.extend_from_slice(b"{\"meta\":{");
+    for (index, (source, info)) in sources.into_iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        string(source, out);
+        for (before, number) in [
+            (&b":{\"count\":"[..], info.count),
+            (b",\"expired\":", info.expired),
+            (b",\"oldest_timestamp\":", info.oldest_timestamp),
+            (b",\"newest_timestamp\":", info.newest_timestamp),
         ] {
-            out.extend_from_slice(before.as_bytes());
-            string(name, out);
-            out.push(b':');
-            integer(number, out);
-            before = ",";
+            out.extend_from_slice(before);
+            whole(number, out);
         }
         out.push(b'}');
-    });
-    out.extend_from_slice(b"}\n");
+    }
+    out.extend_from_slice(b"}}\n");
 }
 
 /// Appends the body of a call that failed: its gRPC code and message, and a newline.
@@ -57,10 +63,6 @@ pub fn failure(code: i32, message: &str, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use logweir_proto::logcache::MetaInfo;
-
     use super::*;
 
     fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
@@ -79,24 +81,23 @@ mod tests {
             cache_page(b"", "5.0", out);
         });
         assert_eq!(page, "{\"envelopes\":{\"batch\":[]},\"next\":\"5.0\"}\n");
-        let meta = text(|out| cache_meta(&MetaResponse::default(), out));
+        let meta = text(|out| cache_meta([], out));
         assert_eq!(meta, "{\"meta\":{}}\n");
     }
 
     #[test]
-    fn sources_are_sorted_and_escaped() {
+    fn sources_are_escaped() {
         let info = MetaInfo {
             count: 2,
             expired: 0,
             oldest_timestamp: -1,
             newest_timestamp: 2,
         };
-        let names = ["b", "a\n\"", ""].map(str::to_owned);
-        let meta = BTreeMap::from(names.map(|name| (name, info)));
+        let sources = ["", "a\n\"", "b"].map(|name| (name, info));
         let known = "{\"count\":\"2\",\"expired\":\"0\",\"oldest_timestamp\":\"-1\",\
                      \"newest_timestamp\":\"2\"}";
         assert_eq!(
-            text(|out| cache_meta(&MetaResponse { meta }, out)),
+            text(|out| cache_meta(sources, out)),
             format!("{{\"meta\":{{\"\":{known},\"a\\n\\\"\":{known},\"b\":{known}}}}}\n")
         );
     }

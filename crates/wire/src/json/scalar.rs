@@ -9,6 +9,11 @@ pub(super) fn integer(number: impl Display, out: &mut Vec<u8>) {
     let _ = write!(out, "\"{number}\"");
 }
 
+/// The same for one of those of which there are many.
+pub(super) fn whole(number: i64, out: &mut Vec<u8>) {
+    quoted(itoa::Buffer::new().format(number), out);
+}
+
 /// Appends text that needs no escapes.
 pub(super) fn quoted(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
@@ -19,8 +24,13 @@ pub(super) fn quoted(text: &str, out: &mut Vec<u8>) {
 /// Appends a string. Only quotes, backslashes and controls below 0x20 are
 /// escaped.
 pub(super) fn string(text: &str, out: &mut Vec<u8>) {
-    out.push(b'"');
     let bytes = text.as_bytes();
+    // Without a way out of the loop it takes many bytes at a time.
+    let escaped = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    if !bytes.iter().fold(false, |any, byte| any | escaped(byte)) {
+        return quoted(text, out);
+    }
+    out.push(b'"');
     let mut plain = 0;
     for (at, &byte) in bytes.iter().enumerate() {
         if byte >= 0x20 && byte != b'"' && byte != b'\\' {

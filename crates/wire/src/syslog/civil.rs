@@ -9,18 +9,18 @@ const EPOCH: i64 = 719_468;
 
 /// A day and the time in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Civil {
-    pub(super) year: i64,
-    pub(super) month: u8,
-    pub(super) day: u8,
+pub(crate) struct Civil {
+    pub(crate) year: i64,
+    pub(crate) month: u8,
+    pub(crate) day: u8,
     /// Since midnight.
-    pub(super) second: i64,
-    pub(super) nanos: i64,
+    pub(crate) second: i64,
+    pub(crate) nanos: i64,
 }
 
 impl Civil {
     /// From Unix time in nanoseconds.
-    pub(super) fn from_unix(nanos: i64) -> Self {
+    pub(crate) fn from_unix(nanos: i64) -> Self {
         let seconds = nanos.div_euclid(NANOS_PER_SECOND);
         let (year, month, day) = date(seconds.div_euclid(SECONDS_PER_DAY));
         Self {
@@ -33,7 +33,7 @@ impl Civil {
     }
 
     /// Unix time in nanoseconds; none if that is beyond 64 bits or there is no such day.
-    pub(super) fn to_unix(self) -> Option<i64> {
+    pub(crate) fn to_unix(self) -> Option<i64> {
         let days = days(self.year, self.month, self.day)?;
         // Wider, since the first second that fits begins before what fits.
         let seconds = i128::from(days) * i128::from(SECONDS_PER_DAY) + i128::from(self.second);

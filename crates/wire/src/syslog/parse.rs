@@ -15,7 +15,7 @@
 mod element;
 mod header;
 mod rfc3164;
-pub(super) mod stamp;
+pub(crate) mod stamp;
 #[cfg(test)]
 mod tests;
 mod write;
