@@ -2,8 +2,8 @@
 //! envelope twice.
 //!
 //! The reader subscribes first and looks into the store second, so that nothing falls
-//! between the two. What is in both is known again by its content: on one of the ways
-//! its tags may have moved to another map.
+//! between the two. What came after the subscription is in both, and known again by its
+//! content: on one of the ways its tags may have moved to another map.
 
 use std::{
     collections::HashMap,
@@ -79,6 +79,12 @@ pub(super) async fn open(
     query.search.clone_from(&pattern);
     query.limit = usize::try_from(request.history).unwrap_or(0);
     query.descending = true;
+    query.as_they_came = request.history_apart;
+    if request.history_only {
+        let history = local.history(query).await?;
+        let first = merged(&history, &[], request.history_apart, &mut Seen::default());
+        return Ok(stream::iter([Ok(first)]).boxed());
+    }
     if selectors.is_empty() {
         // Types that nobody knows: nothing is of one.
         return Ok(stream::pending().boxed());
@@ -88,23 +94,34 @@ pub(super) async fn open(
         use_preferred_tags: true,
         ..v2::EgressBatchRequest::default()
     };
-    let mut live = stream::SelectAll::new();
-    for readers in readers {
-        live.push(readers.open(wanted.clone(), None)?);
-    }
-    let history = match query.limit {
-        0 => Vec::new(),
-        _ => local.history(query).await?,
-    };
+    let source = query.source_id.clone();
+    let (mark, mut live) = local.between_sends(|| {
+        let mark = local.store().mark(&source);
+        let mut live = stream::SelectAll::new();
+        for readers in readers {
+            live.push(readers.open(wanted.clone(), None)?);
+        }
+        Ok::<_, Status>((mark, live))
+    })?;
+    let history = local.history(query).await?;
     let mut seen = Seen::default();
-    let ahead = ahead(&mut live, pattern.as_ref());
-    let first = merged(&history, &ahead, &mut seen);
+    for (sequence, envelope) in &history {
+        if *sequence >= mark {
+            seen.expect(envelope);
+        }
+    }
+    let apart = request.history_apart;
+    let ahead = match apart {
+        true => Vec::new(),
+        false => ahead(&mut live, pattern.as_ref()),
+    };
+    let first = merged(&history, &ahead, apart, &mut seen);
     let rest = Rest {
         live,
         pattern,
         seen: (!seen.expected.is_empty()).then(|| (seen, Instant::now() + COMPARED_FOR)),
     };
-    let first = stream::iter((!first.is_empty()).then_some(Ok(first)));
+    let first = stream::iter((apart || !first.is_empty()).then_some(Ok(first)));
     let rest = stream::unfold(rest, |mut rest| async move {
         let next = rest.next().await?;
         Some((next, rest))
@@ -150,13 +167,13 @@ fn ahead(live: &mut Live, pattern: Option<&Regex>) -> Vec<Bytes> {
     taken
 }
 
-/// History, newest first, and what came ahead, in the order of their timestamps.
-fn merged(history: &[Bytes], ahead: &[Bytes], seen: &mut Seen) -> Bytes {
+/// History, newest first, and what came ahead, in the order of their timestamps; or as
+/// they are.
+fn merged(history: &[(u64, Bytes)], ahead: &[Bytes], as_they_are: bool, seen: &mut Seen) -> Bytes {
     let mut all: Vec<(i64, Bytes)> = Vec::with_capacity(history.len());
     let mut preferred = BytesMut::new();
-    for envelope in history.iter().rev() {
+    for (_, envelope) in history.iter().rev() {
         let Ok(peeked) = peek(envelope) else { continue };
-        seen.expect(envelope);
         let shown = match peeked.has_deprecated_tags {
             false => envelope.clone(),
             true => {
@@ -176,8 +193,10 @@ fn merged(history: &[Bytes], ahead: &[Bytes], seen: &mut Seen) -> Bytes {
             all.push((at, run.slice_ref(frame.envelope)));
         }
     }
-    // Stable: equal timestamps stay in the order in which they came.
-    all.sort_by_key(|(at, _)| *at);
+    if !as_they_are {
+        // Stable: equal timestamps stay in the order in which they came.
+        all.sort_by_key(|(at, _)| *at);
+    }
     let mut first = BytesMut::new();
     for (_, envelope) in &all {
         push_frame(&mut first, envelope);

@@ -1,7 +1,7 @@
 //! What one node keeps, and its answers.
 
 use std::sync::{
-    Arc,
+    Arc, PoisonError, RwLock,
     atomic::{AtomicU64, Ordering},
 };
 
@@ -10,14 +10,14 @@ use logweir_cache::{Put, Query, Store, Types};
 use logweir_proto::{
     cache::{FollowRequest, SearchRequest, SearchResponse},
     frames::{frame_len, frames, push_frame},
-    logcache::{MetaInfo, MetaResponse, ReadRequest, ReadResponse},
+    logcache::{ReadRequest, ReadResponse},
     peek::peek,
 };
 use logweir_route::{Exchange, ExchangeLimits, Generation, QueueLimits, admit::admit};
 use tokio::sync::Semaphore;
 use tonic::Status;
 
-use super::{MESSAGE_BYTES, follow, question};
+use super::{MESSAGE_BYTES, Sources, follow, question};
 use crate::{
     context::ServeContext,
     gateway::BatchStream,
@@ -52,6 +52,8 @@ pub struct Local {
     tapped: Option<(Recents, Arc<Readers>)>,
     /// What comes by [`Local::keep`], for those who follow, and who they are.
     sends: (Arc<Exchange>, Arc<Readers>),
+    /// Read while something is put and handed on.
+    sending: RwLock<()>,
     looking: Semaphore,
     malformed: AtomicU64,
     egress: AtomicU64,
@@ -92,6 +94,7 @@ impl Local {
             store,
             tapped,
             sends: (exchange, readers),
+            sending: RwLock::default(),
             looking: Semaphore::new(LOOKING),
             malformed: AtomicU64::new(0),
             egress: AtomicU64::new(0),
@@ -117,6 +120,7 @@ impl Local {
     /// Keeps the envelopes of an `EnvelopeBatch`. Invalid UTF-8 is replaced; what is no
     /// envelope is counted and goes alone.
     pub fn keep(&self, batch: &Bytes) -> Kept {
+        let _sending = self.sending.read().unwrap_or_else(PoisonError::into_inner);
         let kept = self.put(batch);
         // Whoever follows has subscribed before it looks into the store: it finds there
         // what is not handed on here.
@@ -125,6 +129,12 @@ impl Local {
             exchange.publisher().publish(batch);
         }
         kept
+    }
+
+    /// Does something while nothing is put that is not handed on yet.
+    pub(super) fn between_sends<T>(&self, what: impl FnOnce() -> T) -> T {
+        let _sending = self.sending.write().unwrap_or_else(PoisonError::into_inner);
+        what()
     }
 
     fn put(&self, batch: &Bytes) -> Kept {
@@ -196,13 +206,17 @@ impl Local {
         follow::open(self, &readers, request).await
     }
 
-    /// The envelopes that a query finds, on as many pages as it takes. Whoever has
-    /// subscribed before finds all that the subscription has missed.
-    pub(super) async fn history(&self, mut query: Query) -> Result<Vec<Bytes>, Status> {
+    /// The envelopes that a query finds, on as many pages as it takes, each with its number
+    /// among all that came. Whoever has subscribed before finds all that the subscription
+    /// has missed.
+    pub(super) async fn history(&self, mut query: Query) -> Result<Vec<(u64, Bytes)>, Status> {
+        if query.limit == 0 {
+            return Ok(Vec::new());
+        }
         if let Some((recents, _)) = &self.tapped {
             recents.settle().await;
         }
-        let mut found: Vec<Bytes> = Vec::new();
+        let mut found = Vec::new();
         query.max_bytes = ANSWER_BYTES;
         query.max_scan = SEARCH_BYTES;
         loop {
@@ -210,7 +224,7 @@ impl Local {
             let bytes = page.envelopes.iter().map(Bytes::len).sum();
             query.limit = query.limit.saturating_sub(page.envelopes.len());
             query.max_bytes = query.max_bytes.saturating_sub(bytes);
-            found.extend(page.envelopes);
+            found.extend(page.sequences.into_iter().zip(page.envelopes));
             match page.next {
                 Some(next) if query.limit > 0 && query.max_bytes > 0 => query.after = Some(next),
                 _ => return Ok(found),
@@ -235,19 +249,8 @@ impl Local {
     }
 
     /// What is known of each source.
-    pub fn meta(&self) -> MetaResponse {
-        let info = |meta: logweir_cache::SourceMeta| MetaInfo {
-            count: i64::try_from(meta.count).unwrap_or(i64::MAX),
-            expired: i64::try_from(meta.expired).unwrap_or(i64::MAX),
-            oldest_timestamp: meta.oldest,
-            newest_timestamp: meta.newest,
-        };
-        let sources = self.store.meta().into_iter();
-        MetaResponse {
-            meta: sources
-                .map(|(source, meta)| (source.to_string(), info(meta)))
-                .collect(),
-        }
+    pub fn sources(&self) -> Sources {
+        Sources::of_store(&self.store)
     }
 }
 
