@@ -1,0 +1,72 @@
+//! How much is kept.
+
+use std::{sync::Arc, time::Duration};
+
+use super::BookError;
+use crate::logplex::{model::Drain, registry::Registry};
+
+/// Most drains of one channel that wait for a URL: any number at the peer.
+const RESERVATIONS: usize = 1_000;
+
+/// Bounds of what is kept.
+#[derive(Clone, Debug)]
+pub struct Bounds {
+    /// Most drains with a URL of one channel.
+    pub drains_per_channel: usize,
+    /// Most tokens of one channel.
+    pub tokens_per_channel: usize,
+    /// Most channels.
+    pub channels: usize,
+    /// Most sessions that have not ended.
+    pub sessions: usize,
+    /// How long a session can be fetched.
+    pub session_expiry: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            drains_per_channel: 6,
+            tokens_per_channel: 1_000,
+            channels: 1_000_000,
+            sessions: 100_000,
+            session_expiry: Duration::from_secs(360),
+        }
+    }
+}
+
+impl Bounds {
+    pub(super) fn one_more_channel(&self, registry: &Registry) -> Result<(), BookError> {
+        match registry.channel_count() < self.channels {
+            true => Ok(()),
+            false => Err(BookError::TooMany("channels")),
+        }
+    }
+
+    pub(super) fn tokens(&self, count: usize) -> Result<(), BookError> {
+        match count <= self.tokens_per_channel {
+            true => Ok(()),
+            false => Err(BookError::TooMany("tokens of this channel")),
+        }
+    }
+
+    /// Whether a channel that has these may have this one too.
+    pub(super) fn one_more_drain(&self, there: &[Arc<Drain>], url: &str) -> Result<(), BookError> {
+        let urls = || there.iter().filter_map(|drain| drain.url.as_deref());
+        if urls().any(|other| other == url) {
+            return Err(BookError::DrainExists);
+        }
+        match urls().count() < self.drains_per_channel {
+            true => Ok(()),
+            false => Err(BookError::TooManyDrains),
+        }
+    }
+
+    pub(super) fn one_more_reservation(&self, there: &[Arc<Drain>]) -> Result<(), BookError> {
+        let reserved = there.iter().filter(|drain| drain.url.is_none()).count();
+        match reserved < RESERVATIONS {
+            true => Ok(()),
+            false => Err(BookError::TooMany("reserved drains of this channel")),
+        }
+    }
+}
