@@ -98,7 +98,12 @@ impl<'a> Glance<'a> {
 
 /// Whether an envelope tells what was lost.
 pub fn is_notice(envelope: &[u8]) -> bool {
-    Glance::of(envelope).speaks_of(envelope).is_some()
+    lost(envelope).is_some()
+}
+
+/// How many envelopes a notice tells of, if an envelope is one.
+pub fn lost(envelope: &[u8]) -> Option<u64> {
+    Glance::of(envelope).speaks_of(envelope)
 }
 
 /// Writes the notices of one loss as a chunk. `hop` is the role that lost the

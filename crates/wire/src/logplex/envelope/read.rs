@@ -14,9 +14,15 @@ impl<'a> LineView<'a> {
     pub fn of_envelope(envelope: &'a [u8]) -> Option<Self> {
         let parts = Parts::of(envelope)?;
         if parts.is_raw() {
-            return Line::parse(parts.payload).map(Self::of_line);
+            return Self::of_message(parts.payload);
         }
         Some(parts.view())
+    }
+
+    /// Reads a message, whose fourth word is the name of its token already. None if it has no
+    /// header.
+    pub fn of_message(message: &'a [u8]) -> Option<Self> {
+        Line::parse(message).map(Self::of_line)
     }
 
     fn of_line(line: Line<'a>) -> Self {
