@@ -112,7 +112,7 @@ fn users() {
 #[test]
 fn nothing_secret_is_shown() {
     let url = check("https://user:pass@h/token?key=1").unwrap();
-    assert_eq!(url.to_string(), "https://xxx:yyy@h:443/~d9f5cd50");
+    assert_eq!(url.to_string(), "https://xxx:yyy@h:443/~e3e4c05a");
     let shown = format!("{url:?}");
     for secret in ["user", "pass", "token", "key"] {
         assert!(!shown.contains(secret), "{shown}");
