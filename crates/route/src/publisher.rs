@@ -50,7 +50,7 @@ struct Scratch {
     /// Positions for the reader at hand.
     positions: Vec<u32>,
     /// Turns ties between equally loaded members of a shard group.
-    turn: usize,
+    turn: u64,
 }
 
 impl Publisher {
@@ -310,8 +310,8 @@ impl Scratch {
     /// included.
     fn least_loaded(&mut self, index: &Index, group: &Group, span: Span) -> u32 {
         let count = group.members.len();
-        self.turn = self.turn.wrapping_add(1);
-        let turned = (0..count).map(|step| group.members[(self.turn + step) % count]);
+        let first = self.drawn() % count;
+        let turned = (0..count).map(|step| group.members[(first + step) % count]);
         let load = |slot: &u32| {
             let waiting = index.members.get(*slot).map_or(0, |own| own.queue.load());
             waiting + self.assigned(*slot)
@@ -322,6 +322,16 @@ impl Scratch {
             None => self.assigned.push((chosen, span.bytes())),
         }
         chosen
+    }
+
+    /// Where to begin among members with equal loads: Knuth's linear congruential sequence. A
+    /// count of turns would give every group the same member again and again where an
+    /// envelope has as many groups as a group has members.
+    fn drawn(&mut self) -> usize {
+        self.turn = self.turn.wrapping_mul(6_364_136_223_846_793_005);
+        self.turn = self.turn.wrapping_add(1_442_695_040_888_963_407);
+        // The low bits of such a sequence have short periods.
+        usize::try_from(self.turn >> 33).unwrap_or(0)
     }
 
     fn assigned(&self, slot: u32) -> usize {

@@ -54,24 +54,25 @@ async fn shards_of_one_id_share_and_others_get_all() {
     prime(&pusher, &mut all, &v1_log("a", "probe")).await;
     prime(&pusher, &mut one, &v1_log("a", "probe")).await;
     prime(&pusher, &mut two, &v1_log("a", "probe")).await;
+    let mut texts = Vec::new();
+    let mut shared = (0, 0);
     for number in 0..100 {
         pusher
             .send(&data(&v1_log("a", &format!("line {number}"))))
             .await;
-    }
-    let texts: Vec<_> = all.take(100).await.iter().map(text).collect();
-    let expected: Vec<_> = (0..100).map(|number| format!("line {number}")).collect();
-    assert_eq!(texts, expected, "in order, each once");
-    let mut shared = (0, 0);
-    while shared.0 + shared.1 < 100 {
-        tokio::select! {
-            got = one.next_but_probes() => shared.0 += got.len(),
-            got = two.next_but_probes() => shared.1 += got.len(),
+        texts.extend(all.take(1).await.iter().map(text));
+        // Each line finds both with nothing to read: neither has a better claim.
+        while shared.0 + shared.1 <= number {
+            tokio::select! {
+                got = one.next_but_probes() => shared.0 += got.len(),
+                got = two.next_but_probes() => shared.1 += got.len(),
+            }
         }
     }
+    let expected: Vec<_> = (0..100).map(|number| format!("line {number}")).collect();
+    assert_eq!(texts, expected, "in order, each once");
     assert_eq!(shared.0 + shared.1, 100);
-    // The one with less to read is chosen: how much that is depends on the machine's mood.
-    assert!(shared.0 > 0 && shared.1 > 0, "{shared:?}");
+    assert!(shared.0.min(shared.1) >= 25, "{shared:?}");
 }
 
 #[tokio::test]

@@ -232,6 +232,30 @@ fn members_of_a_shard_share_and_other_selectors_do_not() {
     assert_eq!(other, 100);
 }
 
+/// Two groups of two: what one chooses is not what decides for the other.
+#[test]
+fn members_that_keep_up_get_their_part_of_each_shard() {
+    let exchange = Exchange::new(limits(100_000));
+    let shard = |name: &str| SubscribeRequest {
+        shard: name.into(),
+        ..request(&[any(None, Kind::Log)])
+    };
+    let members: Vec<_> = ["s", "s", "t", "t"]
+        .into_iter()
+        .map(|name| exchange.subscribe(shard(name)))
+        .collect();
+    let mut publisher = exchange.publisher();
+    let mut got = [0; 4];
+    for number in 0..1_000 {
+        publisher.publish(&batch(&[log("a", &number.to_string())]));
+        for (member, got) in members.iter().zip(&mut got) {
+            *got += drain(member).len();
+        }
+    }
+    assert_eq!((got[0] + got[1], got[2] + got[3]), (1_000, 1_000));
+    assert!(got.iter().all(|got| *got >= 400), "{got:?}");
+}
+
 #[test]
 fn a_publisher_knows_when_a_queue_overflowed_under_it() {
     let exchange = Exchange::new(limits(100));
