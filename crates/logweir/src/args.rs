@@ -118,6 +118,11 @@ pub(crate) enum Command {
         logweir log-cache-syslog-server --config /etc/logweir.toml\n  \
         LOGWEIR_LOG_CACHE_SYSLOG_SERVER_LOG_CACHE=10.0.0.5:8080 logweir log-cache-syslog-server")]
     LogCacheSyslogServer(OpenRoleArgs),
+    /// Run Logplex: channels, their tokens, drains and sessions
+    #[command(after_help = "Examples:\n  \
+        logweir logplex --config /etc/logweir.toml\n  \
+        LOGWEIR_LOGPLEX_REDIS_URL=redis://10.0.0.5 logweir logplex")]
+    Logplex(OpenRoleArgs),
     /// The verbs for people.
     #[command(flatten)]
     Verb(Box<logweir_cli::Verb>),

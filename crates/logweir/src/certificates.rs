@@ -90,6 +90,7 @@ pub(crate) fn check(role: Role, settings: &Settings, loaded: &Loaded) -> Result<
         log_cache_gateway,
         log_cache_auth_proxy,
         log_cache_syslog_server,
+        logplex,
         ..
     } = settings;
     let mut checks: Vec<(&str, Result<(), TlsError>)> = Vec::new();
@@ -159,6 +160,21 @@ pub(crate) fn check(role: Role, settings: &Settings, loaded: &Loaded) -> Result<
             if let Some(door) = &own.metrics {
                 let key = "log_cache_syslog_server.metrics.tls";
                 checks.push((key, server(&door.tls, &[])));
+            }
+        }
+        Role::Logplex => {
+            if let Some(files) = &logplex.https {
+                checks.push(("logplex.https", https(&files.cert, &files.key)));
+            }
+            if let Some(files) = &logplex.syslog_tls {
+                checks.push(("logplex.syslog_tls", syslog_door(files)));
+            }
+            if logplex.redis.is_on() {
+                let key = "logplex.cluster.tls";
+                checks.push((key, server(&logplex.cluster.tls, &[])));
+            }
+            if let Some(door) = &logplex.metrics {
+                checks.push(("logplex.metrics.tls", server(&door.tls, &[])));
             }
         }
         Role::TrafficController => {

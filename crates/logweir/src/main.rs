@@ -69,6 +69,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::LogCacheSyslogServer(args) => {
             start::role(Flags::open(Role::LogCacheSyslogServer, args))
         }
+        Command::Logplex(args) => start::role(Flags::open(Role::Logplex, args)),
         Command::Verb(verb) => Ok(ExitCode::from(verbs(*verb)?)),
         Command::Config(args) => config_verbs::run(args.command),
         Command::Version => {

@@ -11,6 +11,7 @@ use logweir_serve::{
     log_cache::{self, LogCacheConfig, LogCacheGatewayConfig},
     log_cache_auth_proxy::{self, LogCacheAuthProxyConfig},
     log_cache_syslog::{self, LogCacheSyslogConfig},
+    logplex::{self, LogplexConfig},
     nozzles::{self, NozzleRoleConfig},
     prom_scraper::{self, PromScraperConfig},
     rlp::{self, RlpConfig},
@@ -58,6 +59,8 @@ pub(crate) enum Role {
     LogCacheAuthProxy,
     /// Hands syslog messages to a log cache.
     LogCacheSyslogServer,
+    /// Channels, their tokens, drains and sessions.
+    Logplex,
 }
 
 impl Role {
@@ -81,6 +84,7 @@ impl Role {
             Self::LogCacheGateway => "log-cache-gateway",
             Self::LogCacheAuthProxy => "log-cache-auth-proxy",
             Self::LogCacheSyslogServer => "log-cache-syslog-server",
+            Self::Logplex => "logplex",
         }
     }
 
@@ -127,6 +131,8 @@ pub(crate) enum RoleConfig {
     LogCacheAuthProxy(Box<LogCacheAuthProxyConfig>),
     /// The syslog server of a log cache.
     LogCacheSyslogServer(Box<LogCacheSyslogConfig>),
+    /// Logplex.
+    Logplex(Box<LogplexConfig>),
 }
 
 /// Starts the role. Every door is bound when this returns.
@@ -154,5 +160,6 @@ pub(crate) async fn start(
             log_cache_auth_proxy::start(*config, context).await
         }
         RoleConfig::LogCacheSyslogServer(config) => log_cache_syslog::start(*config, context).await,
+        RoleConfig::Logplex(config) => logplex::start(*config, context).await,
     }
 }

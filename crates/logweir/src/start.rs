@@ -7,7 +7,9 @@ use std::{
 
 use anyhow::Context as _;
 use logweir_cli::locate::{self, CERTS_DIR};
-use logweir_serve::{all::RunConfig, context::StartError, settings::TlsFiles};
+use logweir_serve::{
+    all::RunConfig, context::StartError, logplex::LogplexConfig, settings::TlsFiles,
+};
 
 use crate::{
     announce,
@@ -241,6 +243,9 @@ fn role_config(role: Role, settings: &Settings) -> RoleConfig {
         Role::LogCacheSyslogServer => {
             RoleConfig::LogCacheSyslogServer(Box::new(settings.log_cache_syslog_server.clone()))
         }
+        Role::Logplex => {
+            RoleConfig::Logplex(Box::new(logplex(settings)))
+        }
         Role::ForwarderAgent => {
             RoleConfig::ForwarderAgent(Box::new(settings.forwarder_agent.clone()))
         }
@@ -273,9 +278,19 @@ fn role_config(role: Role, settings: &Settings) -> RoleConfig {
             delivery: settings.delivery.clone(),
             names: settings.names.clone(),
             log_cache: settings.log_cache.clone(),
+            logplex: logplex(settings),
             data_dir: settings.data_dir.clone(),
         })),
     }
+}
+
+/// Logplex with what it takes of other sections.
+fn logplex(settings: &Settings) -> LogplexConfig {
+    let mut own = settings.logplex.clone();
+    own.delivery = settings.delivery.clone();
+    own.auth = settings.auth.clone();
+    own.data_dir.clone_from(&settings.data_dir);
+    own
 }
 
 /// TLS files that nobody named are those of the data directory. In `run` the doors
@@ -385,6 +400,13 @@ fn with_certificates(role: Role, settings: &Settings, certs: &Path) -> Settings 
         Role::LogCacheSyslogServer => {
             let own = &mut settings.log_cache_syslog_server;
             fill(&mut own.log_cache_tls, &client);
+            if let Some(door) = &mut own.metrics {
+                fill(&mut door.tls, &server("log-cache"));
+            }
+        }
+        Role::Logplex => {
+            let own = &mut settings.logplex;
+            fill(&mut own.cluster.tls, &server("log-cache"));
             if let Some(door) = &mut own.metrics {
                 fill(&mut door.tls, &server("log-cache"));
             }

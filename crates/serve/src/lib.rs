@@ -19,6 +19,7 @@ mod grpc_role;
 pub mod log_cache;
 pub mod log_cache_auth_proxy;
 pub mod log_cache_syslog;
+pub mod logplex;
 pub mod metrics;
 pub mod names;
 pub mod nozzles;

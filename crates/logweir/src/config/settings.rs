@@ -13,6 +13,7 @@ use logweir_serve::{
     log_cache::{LogCacheConfig, LogCacheGatewayConfig},
     log_cache_auth_proxy::LogCacheAuthProxyConfig,
     log_cache_syslog::LogCacheSyslogConfig,
+    logplex::LogplexConfig,
     names::NamesConfig,
     nozzles::{NozzleConfig, NozzleRoleConfig},
     otlp::OtlpConfig,
@@ -75,6 +76,8 @@ pub(crate) struct Settings {
     pub(crate) log_cache_auth_proxy: LogCacheAuthProxyConfig,
     /// The syslog server of a log cache.
     pub(crate) log_cache_syslog_server: LogCacheSyslogConfig,
+    /// Logplex. `logweir run` takes all but its addresses and TLS files.
+    pub(crate) logplex: LogplexConfig,
     /// The prom scraper. `logweir run` takes its targets and their settings.
     pub(crate) prom_scraper: PromScraperConfig,
     /// The statsd injector.
@@ -152,6 +155,7 @@ impl Default for Settings {
             log_cache_gateway: LogCacheGatewayConfig::default(),
             log_cache_auth_proxy: LogCacheAuthProxyConfig::default(),
             log_cache_syslog_server: LogCacheSyslogConfig::default(),
+            logplex: LogplexConfig::default(),
             prom_scraper: PromScraperConfig::default(),
             statsd_injector: StatsdInjectorConfig::default(),
             delivery: DeliveryConfig::default(),

@@ -5,6 +5,7 @@ mod doors;
 mod drains;
 mod log_cache;
 mod log_cache_doors;
+mod logplex;
 mod nozzles;
 mod roles;
 mod rules;
@@ -55,6 +56,7 @@ pub(crate) fn check(role: Role, loaded: &Loaded, insecure: bool) -> Result<(), C
         Role::LogCacheGateway => found.log_cache_gateway(settings),
         Role::LogCacheAuthProxy => found.log_cache_auth_proxy(settings),
         Role::LogCacheSyslogServer => found.log_cache_syslog_server(settings),
+        Role::Logplex => found.logplex_role(settings),
     }
     let doors = doors::doors(role, settings);
     found.distinct(&doors);

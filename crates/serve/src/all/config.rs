@@ -7,6 +7,7 @@ use crate::{
     drains::DeliveryConfig,
     gateway::{GatewayConfig, HttpsFiles},
     log_cache::LogCacheConfig,
+    logplex::LogplexConfig,
     names::NamesConfig,
     otlp::OtlpConfig,
     prom_scraper::PromScraperConfig,
@@ -67,6 +68,8 @@ pub struct RunConfig {
     pub data_dir: PathBuf,
     /// What the log cache keeps.
     pub log_cache: LogCacheConfig,
+    /// Channels, their tokens and drains.
+    pub logplex: LogplexConfig,
     /// V1 sessions of the front door.
     pub traffic_controller: TrafficControllerConfig,
 }

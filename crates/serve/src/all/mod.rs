@@ -22,6 +22,7 @@ use crate::{
     gateway::{self, Gateway},
     grpc::{Door, Doppler, Ingress, Readers, ReadersOptions, Sink, Upstream, V1Readers},
     log_cache::{self, Cache, Local},
+    logplex,
     metrics::Registry,
     names, otlp,
     outlet::OpenSink,
@@ -88,6 +89,13 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
     saving.start(context).await?;
     let remembered = &config.router.recent;
     let recents = Recents::fill(&exchange, Arc::clone(&store), remembered);
+    let ground = logplex::Ground {
+        exchange: Arc::clone(&exchange),
+        store: Arc::clone(&store),
+        recents: recents.clone(),
+        readers: Arc::clone(&readers),
+    };
+    let logplex = logplex::open(config.logplex.clone(), ground, context).await?;
     let kept = Local::of_exchange(store, recents.clone(), Arc::clone(&readers));
     let cache = Arc::new(Cache::new(Arc::new(kept)));
     log_cache::collect(&cached, &cache);
@@ -230,7 +238,11 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
     let front = Front::new(Some(gateway), Some(pages), AccessLog::Tracing)
         .with_traffic_controller(controller)
         .with_drains(drains_api)
-        .with_log_cache(cache_api);
+        .with_log_cache(cache_api)
+        .with_logplex(logplex::Pages::new(
+            Arc::clone(&logplex),
+            logplex::Door::Front,
+        ));
     let settings = Front::http_settings();
     doors::http(
         "http",
@@ -242,6 +254,9 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
         &mut started,
     )
     .await?;
+
+    let address = started.address("http");
+    logplex.name_urls(address, address, config.https.is_some());
 
     let to = &config.router.self_metrics;
     self_metrics::publish(to, &registry, router::IDENTITY, &exchange, context);

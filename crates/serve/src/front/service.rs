@@ -27,7 +27,8 @@ use super::{
     status::StatusPages,
 };
 use crate::{
-    drains::DrainsApi, gateway::Gateway, log_cache::Api, traffic_controller::TrafficController,
+    drains::DrainsApi, gateway::Gateway, log_cache::Api, logplex,
+    traffic_controller::TrafficController,
 };
 
 /// A client that stalls in the middle of a request's header is let go.
@@ -44,6 +45,7 @@ struct Pages {
     traffic_controller: Option<TrafficController>,
     drains: Option<DrainsApi>,
     log_cache: Option<Api>,
+    logplex: Option<logplex::Pages>,
     status: Option<StatusPages>,
     access_log: AccessLog,
 }
@@ -60,6 +62,7 @@ impl Front {
             traffic_controller: None,
             drains: None,
             log_cache: None,
+            logplex: None,
             status,
             access_log,
         }))
@@ -83,6 +86,13 @@ impl Front {
     pub fn with_log_cache(self, api: Api) -> Self {
         let mut pages = Arc::unwrap_or_clone(self.0);
         pages.log_cache = Some(api);
+        Self(Arc::new(pages))
+    }
+
+    /// The same door with Logplex's pages.
+    pub fn with_logplex(self, logplex: logplex::Pages) -> Self {
+        let mut pages = Arc::unwrap_or_clone(self.0);
+        pages.logplex = Some(logplex);
         Self(Arc::new(pages))
     }
 
@@ -145,6 +155,11 @@ impl Front {
             && log_cache.takes(path)
         {
             return log_cache.answer(request).await;
+        }
+        if let Some(logplex) = &self.0.logplex
+            && logplex::Pages::takes(path)
+        {
+            return logplex.answer(request).await;
         }
         let request = match &self.0.traffic_controller {
             Some(traffic_controller) => match traffic_controller.answer(request).await {

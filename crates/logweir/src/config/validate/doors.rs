@@ -56,6 +56,7 @@ pub(super) fn doors(role: Role, settings: &Settings) -> Vec<Door> {
         log_cache_gateway,
         log_cache_auth_proxy,
         log_cache_syslog_server,
+        logplex,
         dropsonde,
         ..
     } = settings;
@@ -87,6 +88,9 @@ pub(super) fn doors(role: Role, settings: &Settings) -> Vec<Door> {
             add("run.statsd", Some(run.statsd), true, Guard::Nothing);
             add("run.otlp_grpc", Some(run.otlp_grpc), false, otlp_guard);
             add("run.otlp_http", Some(run.otlp_http), false, otlp_guard);
+            let cluster = logplex.redis.is_on().then_some(logplex.cluster.listen);
+            let key = "logplex.cluster.listen";
+            add(key, cluster, false, Guard::Certificate);
         }
         Role::Agent => {
             let metrics = agent.metrics.as_ref().map(|door| door.listen);
@@ -222,6 +226,19 @@ pub(super) fn doors(role: Role, settings: &Settings) -> Vec<Door> {
             let key = "log_cache_syslog_server.status";
             add(key, own.status, false, Guard::Certificate);
         }
+        Role::Logplex => {
+            // Its requests carry credentials, its lines tokens.
+            let guard = Guard::Certificate;
+            add("logplex.listen", Some(logplex.listen), false, guard);
+            add("logplex.v3", Some(logplex.v3), false, guard);
+            add("logplex.input", Some(logplex.input), false, guard);
+            add("logplex.syslog", Some(logplex.syslog), false, guard);
+            let cluster = logplex.redis.is_on().then_some(logplex.cluster.listen);
+            add("logplex.cluster.listen", cluster, false, guard);
+            let metrics = logplex.metrics.as_ref().map(|door| door.listen);
+            add("logplex.metrics.listen", metrics, false, guard);
+            add("logplex.status", logplex.status, false, guard);
+        }
         Role::ForwarderAgent => {
             let own = forwarder_agent;
             let metrics = own.metrics.as_ref().map(|door| door.listen);
@@ -250,6 +267,8 @@ pub(super) fn doors(role: Role, settings: &Settings) -> Vec<Door> {
 pub(crate) fn key_of_door(role: Role, door: &str) -> String {
     match (role, door) {
         (_, "legacy") => "dropsonde.legacy.listen".into(),
+        (_, "logplex_nodes") => "logplex.cluster.listen".into(),
+        (Role::Logplex, door @ ("v3" | "input" | "syslog")) => format!("logplex.{door}"),
         (Role::Run, door) => format!("run.{door}"),
         (Role::UdpForwarder, "udp") => "udp_forwarder.listen".into(),
         (role, "udp" | "status" | "otlp_grpc" | "otlp_http") => {

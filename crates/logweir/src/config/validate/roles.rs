@@ -33,6 +33,7 @@ impl Found {
         self.drains(settings);
         self.nozzles(settings);
         self.store(settings);
+        self.logplex(settings);
         self.auth(&settings.auth);
     }
 

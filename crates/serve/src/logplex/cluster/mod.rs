@@ -1,0 +1,5 @@
+//! Several nodes over one Redis: each channel has an owner among them.
+
+mod owners;
+
+pub use owners::Owners;

@@ -1,0 +1,156 @@
+//! The role: four doors over an exchange of its own.
+
+use std::{net::SocketAddr, path::Path, sync::Arc};
+
+use logweir_cache::Store;
+use logweir_net::tls::{Alpn, ClientAuth, ServerTls, TlsPaths};
+use logweir_route::Exchange;
+
+use super::{book::Book, Door, Logplex, LogplexConfig, Owners, Pages, Urls};
+use crate::{
+    context::{ServeContext, StartError, Started},
+    doors,
+    front::{Front, Readiness},
+    gateway::HttpsFiles,
+    grpc::{Readers, ReadersOptions, Sink, Upstream},
+    metrics::Registry,
+    recents::{RecentConfig, Recents},
+    router::{end_with, exchange_limits},
+};
+
+/// Largest envelope of the role's exchange, in bytes: a message and what is said of it.
+const FRAME: usize = 1 << 20;
+
+/// What Logplex stands on in a process.
+pub(crate) struct Ground {
+    pub(crate) exchange: Arc<Exchange>,
+    pub(crate) store: Arc<Store>,
+    pub(crate) recents: Recents,
+    pub(crate) readers: Arc<Readers>,
+}
+
+impl Ground {
+    /// Of a process that is nothing but Logplex.
+    fn of_role(config: &LogplexConfig, started: &mut Started) -> Self {
+        let limits = exchange_limits(&config.queue, config.queues_total_bytes, FRAME);
+        let exchange = Exchange::new(limits);
+        started.hop("logplex", &exchange);
+        let mut limits = config.store.limits();
+        let lines = config.history_lines.saturating_add(1);
+        // What goes are blocks: there is a block more than is read.
+        let most = lines.saturating_add(lines / 8 + 1);
+        limits.per_source_envelopes = limits.per_source_envelopes.or(Some(most as u64));
+        let store = Arc::new(Store::new(limits));
+        let remembered = RecentConfig {
+            logs_per_source: lines,
+            ..RecentConfig::default()
+        };
+        let recents = Recents::fill(&exchange, Arc::clone(&store), &remembered);
+        let options = ReadersOptions {
+            max_streams: usize::MAX,
+            message_bytes: FRAME,
+            hop: "logplex",
+        };
+        let readers = Readers::new(Arc::clone(&exchange), Upstream::Exchange, options);
+        Self {
+            exchange,
+            store,
+            recents,
+            readers,
+        }
+    }
+}
+
+/// Everything of Logplex but its doors.
+///
+/// # Errors
+/// A store that cannot be opened.
+pub(crate) async fn open(
+    config: LogplexConfig,
+    ground: Ground,
+    _context: &ServeContext,
+) -> Result<Arc<Logplex>, StartError> {
+    let book = Book::start(&config).await;
+    let book = book.map_err(|error| StartError::Setting(error.to_string()))?;
+    let exchange = Arc::clone(&ground.exchange);
+    let lines = Arc::new(move || Box::new(exchange.publisher()) as Box<dyn Sink>);
+    Ok(Arc::new(Logplex {
+        config,
+        urls: Urls::default(),
+        exchange: ground.exchange,
+        store: ground.store,
+        recents: ground.recents,
+        readers: ground.readers,
+        lines,
+        owners: Owners::alone(),
+        book,
+    }))
+}
+
+impl Logplex {
+    /// What the URLs begin with that clients are told, by the settings or else by the doors.
+    pub(crate) fn name_urls(&self, api: Option<SocketAddr>, v3: Option<SocketAddr>, tls: bool) {
+        let scheme = if tls { "https" } else { "http" };
+        let of = |set: &str, door: Option<SocketAddr>, port: u16| match set {
+            "" => {
+                let port = door.map_or(port, |door| door.port());
+                format!("{scheme}://localhost:{port}")
+            }
+            set => set.to_owned(),
+        };
+        let (config, urls) = (&self.config, &self.urls);
+        urls.set(of(&config.api_url, api, 8001), of(&config.v3_url, v3, 8002));
+    }
+}
+
+/// Starts the role. Its doors are bound when this returns: `api`, `v3`, `input` and `syslog`,
+/// and `metrics` and `status` where the settings ask for them.
+///
+/// # Errors
+/// A certificate that cannot be loaded, a store that cannot be opened, or an address that
+/// cannot be bound.
+pub async fn start(config: LogplexConfig, context: &ServeContext) -> Result<Started, StartError> {
+    let mut started = Started::new();
+    let readiness = Readiness::new();
+    let part = readiness.part("doors");
+    let registry = Registry::new();
+    let ground = Ground::of_role(&config, &mut started);
+    let logplex = open(config, ground, context).await?;
+    let config = &logplex.config;
+    let tls = match &config.https {
+        None => None,
+        Some(files) => Some(https(files, context)?),
+    };
+    for (name, address, door) in [
+        ("api", config.listen, Door::Legacy),
+        ("v3", config.v3, Door::V3),
+        ("input", config.input, Door::Input),
+    ] {
+        let pages = Pages::new(Arc::clone(&logplex), door);
+        let settings = Front::http_settings();
+        let tls = tls.clone();
+        doors::http(name, address, tls, settings, pages, context, &mut started).await?;
+    }
+    let (api, v3) = (started.address("api"), started.address("v3"));
+    logplex.name_urls(api, v3, tls.is_some());
+    let (page, metrics) = (config.status, config.metrics.as_ref());
+    doors::status(page, metrics, &readiness, &registry, context, &mut started).await?;
+    end_with(&logplex.exchange, &[], context);
+    part.ready();
+    Ok(started)
+}
+
+fn https(files: &HttpsFiles, context: &ServeContext) -> Result<ServerTls, StartError> {
+    let paths = TlsPaths {
+        cert: files.cert.clone(),
+        key: files.key.clone(),
+        ca: Path::new("").into(),
+    };
+    let tls = ServerTls::load(&paths, ClientAuth::None, &[], Alpn::HttpAll);
+    let tls = tls.map_err(|source| StartError::Tls {
+        part: "logplex",
+        source: Box::new(source),
+    })?;
+    context.watch_tls(vec![tls.clone()], Vec::new());
+    Ok(tls)
+}
