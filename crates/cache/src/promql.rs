@@ -7,6 +7,7 @@
 pub mod annotations;
 pub mod ast;
 mod display;
+pub mod envelopes;
 pub mod error;
 mod eval;
 pub mod functions;
@@ -16,6 +17,7 @@ pub mod matcher;
 mod numbers;
 mod query;
 pub mod series;
+pub mod sources;
 mod syntax;
 
 pub use annotations::Annotations;

@@ -8,6 +8,7 @@
 //! | [`source`] | a source and its exact figures |
 //! | [`shard`] | a part of the sources, under one lock, ranked by what they hold |
 //! | [`read`], [`filter`] | which blocks a query looks into, and what it finds there |
+//! | [`scan`] | all envelopes of a window, for series |
 //! | [`pack`] | compression, outside of every lock |
 //! | [`saving`] | what a disk does not have yet, and what it had |
 //!
@@ -22,6 +23,7 @@ mod lane;
 mod pack;
 mod read;
 mod saving;
+mod scan;
 mod shard;
 mod source;
 
@@ -44,6 +46,7 @@ use crate::{
 pub use block::{Head, Home};
 use pack::Packer;
 pub use saving::{Block, Unsaved};
+pub use scan::Scan;
 use shard::{Cause, Shard, Shared, Terms};
 use source::Filled;
 

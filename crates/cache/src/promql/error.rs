@@ -1,6 +1,6 @@
 //! What can be wrong with a query, in the words that Prometheus's users know.
 
-use super::{Mode, series::ReadError};
+use super::{Mode, limits::Interrupt, series::ReadError};
 
 /// A text that is no query.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +75,8 @@ impl From<ReadError> for EvalError {
         match error {
             ReadError::Failed(why) => Self::Read(why),
             ReadError::TooManySamples => Self::TooManySamples,
+            ReadError::Interrupted(Interrupt::Timeout) => Self::Timeout,
+            ReadError::Interrupted(Interrupt::Canceled) => Self::Canceled,
         }
     }
 }

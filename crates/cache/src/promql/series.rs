@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{labels::Labels, matcher::Matcher};
+use super::{labels::Labels, limits::Interrupt, matcher::Matcher};
 
 /// The value that ends a series: one bit pattern of NaN (Prometheus `value.StaleNaN`).
 pub const STALE: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
@@ -48,6 +48,9 @@ pub enum ReadError {
     /// There are more samples than the query may have.
     #[error("more samples than the query may have")]
     TooManySamples,
+    /// It must end early.
+    #[error("reading was interrupted")]
+    Interrupted(Interrupt),
 }
 
 /// What is read.
