@@ -3,14 +3,18 @@
 mod request;
 mod show;
 
-use std::{collections::BTreeMap, io::Write, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use clap::{Args, Subcommand};
+use http::Method;
 use serde_json::{Value, json};
 
-use crate::{exit::Failure, locate::Connection};
+use crate::{
+    exit::{self, Failure},
+    front::Where,
+};
 
-use request::{Ask, Method};
+use request::Drains;
 
 /// Arguments of `logweir drain`.
 #[derive(Args, Debug)]
@@ -55,25 +59,6 @@ Only drains with logweir-spool=true in their URL keep what is refused.")]
     /// Remove a drain that was added
     #[command(after_help = "Example:\n  logweir drain rm 1f2e3d4c5b6a7988")]
     Rm(OneArgs),
-}
-
-/// Where the running system is.
-#[derive(Args, Debug)]
-pub struct Where {
-    /// Where to ask: the HTTP front door of `logweir run`
-    #[arg(long, env = "LOGWEIR_URL", value_name = "URL")]
-    pub url: Option<String>,
-    /// Whoever reads everything: sent as it is, after `bearer` if it has no scheme
-    #[arg(
-        long,
-        env = "LOGWEIR_TOKEN",
-        value_name = "TOKEN",
-        hide_env_values = true
-    )]
-    pub token: Option<String>,
-    /// How to find the running system.
-    #[command(flatten)]
-    pub connection: Connection,
 }
 
 /// What a drain is.
@@ -157,63 +142,55 @@ pub async fn run(args: DrainArgs) -> Result<(), Failure> {
     let text = match args.verb {
         DrainVerb::Add(args) => {
             let definition = args.definition.json(&args.to)?;
-            let made = Ask::new(&args.place, Method::Post, "")?;
-            let made = made.with(definition).answer().await?;
+            let drains = Drains::new(&args.place)?;
+            let made = drains.ask(Method::POST, "", Some(&definition)).await?;
             let id = made["id"].as_str().unwrap_or_default();
             format!("{id}\n")
         }
         DrainVerb::List(args) => {
-            let all = Ask::new(&args.place, Method::Get, "")?.answer().await?;
+            let drains = Drains::new(&args.place)?;
+            let all = drains.ask(Method::GET, "", None).await?;
             match args.json {
                 true => format!("{all}\n"),
                 false => show::table(&all),
             }
         }
         DrainVerb::Show(args) => {
-            let ask = Ask::new(&args.place, Method::Get, &args.id)?;
-            let one = ask.answer().await?;
+            let drains = Drains::new(&args.place)?;
+            let one = drains.ask(Method::GET, &args.id, None).await?;
             match args.json {
                 true => format!("{one}\n"),
                 false => show::one(&one),
             }
         }
         DrainVerb::Replay(args) => {
+            let drains = Drains::new(&args.place)?;
             let path = format!("{}/replay", args.id);
-            let done = Ask::new(&args.place, Method::Post, &path)?.answer().await?;
+            let done = drains.ask(Method::POST, &path, None).await?;
             match args.json {
                 true => format!("{done}\n"),
                 false => format!("{} envelopes wait for delivery again\n", done["replayed"]),
             }
         }
         DrainVerb::Rm(args) => {
-            let ask = Ask::new(&args.place, Method::Delete, &args.id)?;
-            let gone = ask.answer().await?;
+            let drains = Drains::new(&args.place)?;
+            let gone = drains.ask(Method::DELETE, &args.id, None).await?;
             match args.json {
                 true => format!("{gone}\n"),
                 false => String::new(),
             }
         }
         DrainVerb::Test(args) => {
-            let ask = match args.target.contains("://") {
-                true => {
-                    let definition = args.definition.json(&args.target)?;
-                    Ask::new(&args.place, Method::Post, "test")?.with(definition)
-                }
-                false => {
-                    let path = format!("{}/test", args.target);
-                    Ask::new(&args.place, Method::Post, &path)?
-                }
+            let (path, definition) = match args.target.contains("://") {
+                true => ("test".to_owned(), Some(args.definition.json(&args.target)?)),
+                false => (format!("{}/test", args.target), None),
             };
-            tested(&ask.answer().await?)?
+            let drains = Drains::new(&args.place)?;
+            let result = drains.ask(Method::POST, &path, definition.as_ref());
+            tested(&result.await?)?
         }
     };
-    match std::io::stdout().write_all(text.as_bytes()) {
-        // Whoever read our output has enough of it.
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::new(format!("cannot write the output: {error}")))
-        }
-        _ => Ok(()),
-    }
+    exit::print(text.as_bytes())
 }
 
 fn tested(result: &Value) -> Result<String, Failure> {

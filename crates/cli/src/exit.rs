@@ -1,4 +1,4 @@
-//! Exit codes, and the last words on stderr.
+//! Exit codes, what is printed, and the last words on stderr.
 //!
 //! | code | meaning |
 //! |---|---|
@@ -9,7 +9,10 @@
 //! | 126, 127 | `exec`: the command cannot be executed, was not found |
 //! | 128 + n | `exec`: the command was ended by signal n |
 
-use std::{fmt::Display, io::Write};
+use std::{
+    fmt::Display,
+    io::{ErrorKind, Write},
+};
 
 use logweir_client::EndpointError;
 
@@ -63,4 +66,14 @@ impl From<EndpointError> for Failure {
 /// One line on stderr. Nobody may be listening there, which is no reason to fail.
 pub fn say(message: &str) {
     let _ = writeln!(std::io::stderr(), "logweir: {message}");
+}
+
+/// What was asked for, on stdout. Whoever reads it may have had enough of it.
+pub(crate) fn print(text: &[u8]) -> Result<(), Failure> {
+    match std::io::stdout().write_all(text) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::new(format!("cannot write the output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }

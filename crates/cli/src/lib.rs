@@ -1,20 +1,23 @@
-//! The verbs for people: exec, emit, tail, recent, sources, drain, certs.
+//! The verbs for people: exec, emit, tail, recent, query, sources, drain, certs.
 //!
 //! The binary flattens [`Verb`] into its own command line and ends with the code
 //! that [`Verb::run`] returns.
 
-pub mod cache;
+mod cache;
 pub mod certs;
 pub mod drain;
 pub mod emit;
 pub mod exec;
 pub mod exit;
+pub mod front;
 mod lines;
 pub mod locate;
 mod pairs;
+pub mod query;
 pub mod recent;
 pub mod sources;
 pub mod tail;
+mod when;
 
 use clap::Subcommand;
 
@@ -29,6 +32,8 @@ pub enum Verb {
     Tail(tail::TailArgs),
     /// Show the last lines of a source
     Recent(recent::RecentArgs),
+    /// Ask for metrics in PromQL
+    Query(query::QueryArgs),
     /// Show of which sources something is remembered
     Sources(sources::SourcesArgs),
     /// Add, list, try and remove drains
@@ -46,6 +51,7 @@ impl Verb {
             Verb::Emit(args) => emit::run(args).await,
             Verb::Tail(args) => tail::run(args).await,
             Verb::Recent(args) => recent::run(args).await,
+            Verb::Query(args) => query::run(args).await,
             Verb::Sources(args) => sources::run(args).await,
             Verb::Drain(args) => drain::run(args).await,
             Verb::Certs(args) => certs::run(&args),

@@ -1,18 +1,17 @@
 //! `logweir recent`: the last lines of a source.
 
-use std::{
-    io::Write,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use logweir_client::v2;
 use logweir_wire::json;
 
 use crate::{
-    cache::{LogCache, Where, escaped},
-    exit::Failure,
+    cache::LogCache,
+    exit::{self, Failure},
+    front::{Where, escaped},
     tail::{FormatArg, KindArg, output::Format},
+    when::duration,
 };
 
 /// Most envelopes of one answer.
@@ -132,13 +131,7 @@ pub async fn run(args: RecentArgs) -> Result<(), Failure> {
     for envelope in found.iter().rev() {
         format.write(envelope, &mut out);
     }
-    match std::io::stdout().write_all(&out) {
-        // Whoever read our output has enough of it.
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::new(format!("cannot write the output: {error}")))
-        }
-        _ => Ok(()),
-    }
+    exit::print(&out)
 }
 
 fn read(answer: &serde_json::Value) -> Result<Page, Failure> {
@@ -149,35 +142,6 @@ fn read(answer: &serde_json::Value) -> Result<Page, Failure> {
         envelopes: batch.batch,
         next: answer["next"].as_str().unwrap_or_default().to_owned(),
     })
-}
-
-/// `90s`, `10m`, `1h30m`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no duration; write it as 90s, 10m or 1h30m");
-    let mut total = Duration::ZERO;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let amount: u64 = rest[..digits].parse().map_err(|_| wrong())?;
-        let (unit, more) = rest[digits..].split_at_checked(1).ok_or_else(wrong)?;
-        let seconds = match unit {
-            "s" => 1,
-            "m" => 60,
-            "h" => 3600,
-            "d" => 86_400,
-            _ => return Err(wrong()),
-        };
-        let part = amount.checked_mul(seconds).map(Duration::from_secs);
-        total = part
-            .and_then(|part| total.checked_add(part))
-            .ok_or_else(wrong)?;
-        rest = more;
-    }
-    if total.is_zero() {
-        Err(wrong())
-    } else {
-        Ok(total)
-    }
 }
 
 #[cfg(test)]
@@ -224,18 +188,6 @@ mod tests {
         );
         assert_eq!(args(&["app", "--since", "2h"]).start(now), 0);
         assert_eq!(args(&["app"]).start(now), i64::MIN);
-        for wrong in [
-            "",
-            "10",
-            "m",
-            "1x",
-            "1.5h",
-            "0s",
-            "99999999999999999d",
-            "1ü",
-        ] {
-            assert!(duration(wrong).is_err(), "{wrong}");
-        }
     }
 
     #[test]

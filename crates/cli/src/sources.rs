@@ -1,13 +1,12 @@
 //! `logweir sources`: of which sources a log cache remembers something.
 
-use std::io::Write;
-
 use clap::Args;
 use serde_json::Value;
 
 use crate::{
-    cache::{LogCache, Where},
+    cache::LogCache,
     exit::{self, Failure},
+    front::Where,
 };
 
 /// Arguments of `logweir sources`.
@@ -36,12 +35,7 @@ pub async fn run(args: SourcesArgs) -> Result<(), Failure> {
         true => format!("{meta}\n"),
         false => table(&meta)?,
     };
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::new(format!("cannot write the output: {error}")))
-        }
-        _ => Ok(()),
-    }
+    exit::print(text.as_bytes())
 }
 
 /// Columns with two spaces between them, sorted by id.

@@ -1,0 +1,202 @@
+//! The HTTP doors of a running system: where they are, who asks, and what they answer.
+
+use std::time::Duration;
+
+use clap::Args;
+use http::{HeaderValue, Method, Request, StatusCode, header};
+use logweir_net::{
+    body,
+    http_client::{HttpClient, HttpClientSettings},
+    tls::{Alpn, ClientTls, Verify},
+};
+use serde_json::Value;
+
+use crate::{
+    exit::Failure,
+    locate::{Connection, Door},
+};
+
+/// A search may have to look at much, and a trial of a drain may take its time.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Largest answer, in bytes: a thousand lines of the largest size, as base64.
+const LARGEST: usize = 128 << 20;
+
+/// Where to ask, and who asks.
+#[derive(Args, Debug)]
+pub struct Where {
+    /// Where to ask: the HTTP door of `logweir run`, or a log cache's address
+    #[arg(long, env = "LOGWEIR_URL", value_name = "URL")]
+    pub url: Option<String>,
+    /// Who asks: sent as it is, after `bearer` if it has no scheme
+    #[arg(
+        long,
+        env = "LOGWEIR_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true
+    )]
+    pub token: Option<String>,
+    /// How to find the running system.
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+/// A door that is asked again and again.
+pub(crate) struct Front {
+    client: HttpClient,
+    base: String,
+    authorization: Option<HeaderValue>,
+}
+
+/// What it answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    /// `None` if it was no JSON.
+    json: Option<Value>,
+}
+
+impl Front {
+    pub(crate) fn new(place: &Where) -> Result<Self, Failure> {
+        let base = match &place.url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => format!("http://{}", place.connection.address(Door::Http)?),
+        };
+        let tls = match base.starts_with("https:") {
+            false => None,
+            true => {
+                let ca = place.connection.ca.as_deref();
+                let verify = match ca {
+                    Some(_) => Verify::Ca,
+                    None => Verify::SystemRoots,
+                };
+                let tls = ClientTls::load(ca, None, verify, &[], Alpn::HttpAll);
+                Some(tls.map_err(Failure::new)?)
+            }
+        };
+        let settings = HttpClientSettings {
+            total_timeout: PATIENCE,
+            max_body: LARGEST,
+            ..HttpClientSettings::default()
+        };
+        Ok(Self {
+            client: HttpClient::new(tls, None, settings),
+            base,
+            authorization: place.token.as_deref().map(authorization).transpose()?,
+        })
+    }
+
+    /// Asks for a page. `path` begins with a slash; its parts are escaped.
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Answer, Failure> {
+        let base = &self.base;
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{base}{path}"));
+        if let Some(authorization) = &self.authorization {
+            request = request.header(header::AUTHORIZATION, authorization);
+        }
+        if body.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        let body = body.map_or_else(body::empty, |json| body::full(json.to_string()));
+        let wrong = |_| Failure::new(format!("`{base}` is no address: write https://HOST:PORT"));
+        let request = request.body(body).map_err(wrong)?;
+        let answer = self.client.send(request).await.map_err(|error| {
+            Failure::unavailable(format!(
+                "{error}; is it running? start one with `logweir run`, or give --url"
+            ))
+        })?;
+        Ok(Answer {
+            status: answer.status(),
+            json: serde_json::from_slice(answer.body()).ok(),
+        })
+    }
+}
+
+impl Answer {
+    /// The JSON of a good answer. A refusal is told in the server's words, which are in one
+    /// of these fields.
+    pub(crate) fn json(self, words: &[&str]) -> Result<Value, Failure> {
+        let status = self.status;
+        match self.json {
+            Some(json) if status.is_success() => Ok(json),
+            None if status.is_success() => Err(Failure::new("the server's answer is no JSON")),
+            json => {
+                let told = words
+                    .iter()
+                    .find_map(|field| json.as_ref()?[*field].as_str());
+                let told = told.map(str::to_owned);
+                let status = || format!("the server answers {status}");
+                Err(Failure::new(told.unwrap_or_else(status)))
+            }
+        }
+    }
+}
+
+fn authorization(token: &str) -> Result<HeaderValue, Failure> {
+    let token = match token.contains(' ') {
+        true => token.to_owned(),
+        false => format!("bearer {token}"),
+    };
+    let mut value = HeaderValue::try_from(token)
+        .map_err(|_| Failure::new("the token has bytes that no header can hold"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// Text as one segment of a path or one value of a query: everything but RFC 3986's
+/// unreserved characters is escaped.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_token_without_a_scheme_gets_one() {
+        for (given, sent) in [("abc", "bearer abc"), ("Bearer abc", "Bearer abc")] {
+            let Ok(value) = authorization(given) else {
+                panic!("refused")
+            };
+            assert_eq!(value, sent);
+            assert!(value.is_sensitive());
+        }
+        assert!(authorization("a\nb").is_err());
+    }
+
+    #[test]
+    fn ids_and_expressions_are_escaped() {
+        assert_eq!(escaped("a b/ü?&=+"), "a%20b%2F%C3%BC%3F%26%3D%2B");
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_the_servers_words() {
+        let told = |status, json: Option<Value>| {
+            let answer = Answer { status, json };
+            answer.json(&["message", "error"]).unwrap_err().message
+        };
+        let bad = StatusCode::BAD_REQUEST;
+        assert_eq!(told(bad, Some(json!({"message": "no"}))), "no");
+        assert_eq!(told(bad, Some(json!({"error": "never"}))), "never");
+        let nothing = "the server answers 400 Bad Request";
+        assert_eq!(told(bad, Some(json!({"error": 7}))), nothing);
+        assert_eq!(told(bad, None), nothing);
+        assert_eq!(told(StatusCode::OK, None), "the server's answer is no JSON");
+    }
+}
