@@ -67,7 +67,7 @@ async fn an_envelope_waits_for_its_names_and_keeps_its_own() {
     let (asked, ()) = tokio::join!(names.next(50), async {
         let ready = names.ready(&chunk);
         let asking = async {
-            sleep(Duration::from_millis(100)).await;
+            tokio::time::advance(Duration::from_millis(100)).await;
             let found = [(APP.to_owned(), shop())].into();
             names.answer(&[APP.to_owned()], found);
         };
