@@ -75,13 +75,13 @@ fn take_in(file: &[u8]) -> usize {
             envelope: b"\x12\x03app\x22\x03\x0A\x01x",
         }],
     );
-    for (source, _) in store.meta() {
+    for (source, _) in store.meta().iter() {
         for descending in [false, true] {
             let query = Query {
                 limit: 5,
                 descending,
                 names: Some(regex::Regex::new("a").unwrap()),
-                ..Query::all(&*source)
+                ..Query::all(source)
             };
             store.read(&query);
             let query = Query {

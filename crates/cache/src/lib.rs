@@ -10,5 +10,7 @@ mod types;
 
 pub use limits::StoreLimits;
 pub use query::{Cursor, Page, Query};
-pub use store::{Block, Expired, Head, Home, Put, Scan, SourceMeta, Store, StoreStats, Unsaved};
+pub use store::{
+    Block, Expired, Head, Home, Put, Scan, SourceMeta, Sources, Store, StoreStats, Unsaved,
+};
 pub use types::Types;

@@ -10,6 +10,7 @@
 //! | [`read`], [`filter`] | which blocks a query looks into, and what it finds there |
 //! | [`scan`] | all envelopes of a window, for series |
 //! | [`pack`] | compression, outside of every lock |
+//! | [`sources`] | all of them by name |
 //! | [`saving`] | what a disk does not have yet, and what it had |
 //!
 //! **What goes first.** Order of arrival decides, not timestamps: what a wrong clock has
@@ -26,6 +27,7 @@ mod saving;
 mod scan;
 mod shard;
 mod source;
+mod sources;
 
 use std::{
     hash::BuildHasher,
@@ -49,6 +51,8 @@ pub use saving::{Block, Unsaved};
 pub use scan::Scan;
 use shard::{Cause, Shard, Shared, Terms};
 use source::Filled;
+use sources::Order;
+pub use sources::Sources;
 
 /// What is less is no clock that was set back.
 const SECOND: i64 = 1_000_000_000;
@@ -69,6 +73,8 @@ pub struct Store {
     room: Mutex<()>,
     /// The latest time that anything came, for all that is known.
     latest: AtomicI64,
+    /// The order of the sources' names when it was last asked for.
+    order: Mutex<Arc<Order>>,
 }
 
 /// An envelope that is to be kept.
@@ -149,6 +155,7 @@ impl Store {
             packer: Packer::default(),
             room: Mutex::new(()),
             latest: AtomicI64::new(i64::MIN),
+            order: Mutex::default(),
         }
     }
 
@@ -241,17 +248,6 @@ impl Store {
     pub fn mark(&self, source_id: &str) -> u64 {
         let hash = self.hasher.hash_one(source_id);
         self.shard(shard_of(hash)).next
-    }
-
-    /// What is known of every source, in no order.
-    pub fn meta(&self) -> Vec<(Arc<str>, SourceMeta)> {
-        let mut all = Vec::new();
-        for index in 0..SHARDS {
-            let shard = self.shard(index);
-            let sources = shard.sources.iter().flatten();
-            all.extend(sources.map(|source| (Arc::clone(&source.name), source.meta)));
-        }
-        all
     }
 
     /// What is known of a source.

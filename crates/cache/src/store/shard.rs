@@ -48,6 +48,8 @@ pub(crate) struct Shard {
     names: HashTable<usize>,
     pub(crate) sources: Vec<Option<Source>>,
     free: Vec<usize>,
+    /// How often a source came or went.
+    pub(crate) changes: u64,
     /// The sources by what they hold; those that hold as much, the one that has held it
     /// for the longest last.
     ranks: BTreeSet<(u64, usize)>,
@@ -75,6 +77,7 @@ impl Shard {
             names: HashTable::new(),
             sources: Vec::new(),
             free: Vec::new(),
+            changes: 0,
             ranks: BTreeSet::new(),
             next: 0,
             figures: Figures::default(),
@@ -105,6 +108,7 @@ impl Shard {
         if let Some(slot) = self.find(hash, name) {
             return slot;
         }
+        self.changes += 1;
         let source = Some(Source::new(name, hash));
         let slot = match self.free.pop() {
             Some(slot) => {
@@ -192,6 +196,7 @@ impl Shard {
         if let Ok(known) = self.names.find_entry(gone.hash, |other| *other == slot) {
             known.remove();
         }
+        self.changes += 1;
         self.free.push(slot);
         self.shared.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }

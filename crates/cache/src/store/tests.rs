@@ -4,6 +4,7 @@ mod bounds;
 mod model;
 mod pages;
 mod saving;
+mod sources;
 
 use bytes::Bytes;
 use logweir_proto::v2::{self, envelope::Message as Body};

@@ -13,6 +13,7 @@ mod persist;
 mod question;
 mod remote;
 mod service;
+mod sources;
 mod start;
 
 pub use api::{Api, Guard, Upstream};
@@ -21,6 +22,7 @@ pub use local::{Kept, Local};
 pub(crate) use persist::Saving;
 pub use remote::RemoteNode;
 pub(crate) use service::answer;
+pub use sources::Sources;
 pub(crate) use start::{collect, tend};
 pub use start::{start, start_gateway};
 
@@ -28,7 +30,7 @@ use std::sync::Arc;
 
 use logweir_proto::{
     cache::{FollowRequest, SearchRequest, SearchResponse},
-    logcache::{MetaResponse, ReadRequest, ReadResponse, SendRequest},
+    logcache::{ReadRequest, ReadResponse, SendRequest},
 };
 use tonic::Status;
 
@@ -53,7 +55,7 @@ pub struct Cache {
 #[derive(Debug, Default)]
 pub struct Meta {
     /// The sources.
-    pub sources: MetaResponse,
+    pub sources: Sources,
     /// Nodes that did not answer, so that their sources may lack.
     pub lost: Vec<String>,
 }
@@ -137,7 +139,7 @@ impl Cache {
     /// what they know together.
     pub async fn meta(&self, local_only: bool) -> Meta {
         let mut meta = Meta {
-            sources: self.local.meta(),
+            sources: self.local.sources(),
             lost: Vec::new(),
         };
         let Some(cluster) = self.cluster.as_ref().filter(|_| !local_only) else {
@@ -145,7 +147,7 @@ impl Cache {
         };
         for (node, answer) in cluster.meta().await {
             match answer {
-                Ok(theirs) => meta.merge(theirs),
+                Ok(theirs) => meta.sources = meta.sources.with(&theirs),
                 Err(status) => {
                     let why = status.message();
                     tracing::warn!("failed to read the sources of {node}: {why}");
@@ -154,21 +156,6 @@ impl Cache {
             }
         }
         meta
-    }
-}
-
-impl Meta {
-    fn merge(&mut self, theirs: MetaResponse) {
-        for (source, info) in theirs.meta {
-            let Some(known) = self.sources.meta.get_mut(&source) else {
-                self.sources.meta.insert(source, info);
-                continue;
-            };
-            known.count = known.count.saturating_add(info.count);
-            known.expired = known.expired.saturating_add(info.expired);
-            known.oldest_timestamp = known.oldest_timestamp.min(info.oldest_timestamp);
-            known.newest_timestamp = known.newest_timestamp.max(info.newest_timestamp);
-        }
     }
 }
 

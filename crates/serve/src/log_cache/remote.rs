@@ -14,7 +14,10 @@ use logweir_proto::{
 use prost::Message;
 use tonic::Status;
 
-use super::{LOST_NODES, Meta, cluster::Node};
+use super::{
+    LOST_NODES, Meta, Sources,
+    cluster::{Node, none},
+};
 use crate::gateway::BatchStream;
 
 /// How long an answer may take; the node may have to ask another one for it.
@@ -42,7 +45,10 @@ impl RemoteNode {
     /// See [`Cache::meta`](super::Cache::meta).
     pub(super) async fn meta(&self, local_only: bool) -> Result<Meta, Status> {
         let request = MetaRequest { local_only };
-        let (sources, headers) = self.ask(service::CACHE_META, &request).await?;
+        let (path, request) = (service::CACHE_META, request.encode_to_vec());
+        let answer = self.0.ask(path, &request, HeaderMap::new(), PATIENCE);
+        let (sources, headers) = answer.await?;
+        let sources = Sources::of_answer(sources).map_err(|error| none(&error))?;
         let lost = headers.get(LOST_NODES).and_then(|lost| lost.to_str().ok());
         let lost = lost.into_iter().flat_map(|lost| lost.split(','));
         Ok(Meta {
@@ -81,7 +87,5 @@ pub(super) fn batches(messages: ServerStream) -> BatchStream {
 }
 
 fn decoded<M: Message + Default>(answer: Bytes) -> Result<M, Status> {
-    M::decode(answer).map_err(|error| {
-        Status::internal(format!("a log cache node answered what is none: {error}"))
-    })
+    M::decode(answer).map_err(|error| none(&error))
 }

@@ -63,7 +63,7 @@ async fn read(cache: &Cache, request: Request<Incoming>) -> Result<Response<Body
 async fn meta(cache: &Cache, request: Request<Incoming>) -> Result<Response<Body>, Status> {
     let request: MetaRequest = one(request, QUESTION_BYTES).await?;
     let meta = cache.meta(request.local_only).await;
-    let mut response = unary(&meta.sources);
+    let mut response = grpc::ok_unary(meta.sources.into_answer());
     if let Ok(lost) = HeaderValue::try_from(meta.lost.join(","))
         && !meta.lost.is_empty()
     {

@@ -28,10 +28,7 @@ pub fn cache_page(batch: &[u8], next: &str, out: &mut Vec<u8>) -> Written {
 }
 
 /// Appends what is known of each source, and a newline. They come in the order of their names.
-pub fn cache_meta<'a>(
-    sources: impl IntoIterator<Item = (&'a str, MetaInfo)>,
-    out: &mut Vec<u8>,
-) {
+pub fn cache_meta<'a>(sources: impl IntoIterator<Item = (&'a str, MetaInfo)>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"meta\":{");
     for (index, (source, info)) in sources.into_iter().enumerate() {
         if index > 0 {

@@ -75,13 +75,10 @@ fn a_store_comes_back_as_it_was_saved() {
     disk.save(&store, &home);
     assert!(disk.sealed.len() > 6);
     let again = disk.restore(roomy());
-    let mut before = store.meta();
-    let mut after = again.meta();
-    before.sort_by(|a, b| a.0.cmp(&b.0));
-    after.sort_by(|a, b| a.0.cmp(&b.0));
-    assert_eq!(before, after);
-    for (source, _) in before {
-        assert_eq!(all(&store, &source), all(&again, &source));
+    let (before, after) = (store.meta(), again.meta());
+    assert!(before.iter().eq(after.iter()));
+    for (source, _) in before.iter() {
+        assert_eq!(all(&store, source), all(&again, source));
     }
     // What comes now has its place after what was there.
     put(&again, 0, "one", 1999 / 7, "the last");

@@ -149,10 +149,11 @@ impl Api {
             return Ok(nothing_here());
         };
         let request = params::meta(fields).map_err(Status::invalid_argument)?;
-        let mut meta = self.0.upstream.meta(request.local_only).await?;
-        meta.sources.meta.retain(|source, _| readable.has(source));
+        let meta = self.0.upstream.meta(request.local_only).await?;
+        let sources = meta.sources.iter();
+        let sources = sources.filter(|(source, _)| readable.has(source));
         let mut body = Vec::new();
-        json::cache_meta(&meta.sources, &mut body);
+        json::cache_meta(sources, &mut body);
         let mut response = json_answer(StatusCode::OK, body);
         note_lost(response.headers_mut(), &meta.lost);
         Ok(response)

@@ -22,7 +22,7 @@ use logweir_net::{
 };
 use logweir_proto::{
     cache::{FollowRequest, SearchRequest, SearchResponse},
-    logcache::{MetaRequest, MetaResponse, ReadRequest, ReadResponse},
+    logcache::{MetaRequest, ReadRequest, ReadResponse},
     service,
 };
 use logweir_route::{Exchange, Feeder, SubscribeRequest};
@@ -34,7 +34,7 @@ pub use config::{ClusterConfig, ClusterNodes, SERVER_NAME};
 pub(crate) use node::Node;
 pub(crate) use sender::Sender;
 
-use super::Local;
+use super::{Local, Sources};
 use crate::{
     context::{ServeContext, StartError, Started},
     doors,
@@ -266,13 +266,15 @@ impl Cluster {
     }
 
     /// What is known of the sources of every other node, with the node's name.
-    pub(crate) async fn meta(&self) -> Vec<(String, Result<MetaResponse, Status>)> {
+    pub(crate) async fn meta(&self) -> Vec<(String, Result<Sources, Status>)> {
         let view = self.view.load_full();
         let asked = view.peers().map(|peer| async {
             let request = MetaRequest { local_only: true }.encode_to_vec();
             let (path, headers) = (service::CACHE_META, HeaderMap::new());
             let answer = peer.node.call(path, request.into(), headers, META_DEADLINE);
-            let answer = answer.await.and_then(|bytes| decoded(&bytes));
+            let answer = answer
+                .await
+                .and_then(|bytes| Sources::of_answer(bytes).map_err(|error| none(&error)));
             (peer.node.name().to_owned(), answer)
         });
         join_all(asked).await
@@ -364,7 +366,10 @@ impl Node {
 }
 
 fn decoded<M: Message + Default>(bytes: &bytes::Bytes) -> Result<M, Status> {
-    M::decode(bytes.clone()).map_err(|error| {
-        Status::internal(format!("a log cache node answered what is none: {error}"))
-    })
+    M::decode(bytes.clone()).map_err(|error| none(&error))
+}
+
+/// An answer that cannot be read.
+pub(super) fn none(error: &prost::DecodeError) -> Status {
+    Status::internal(format!("a log cache node answered what is none: {error}"))
 }
