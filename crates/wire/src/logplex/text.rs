@@ -71,6 +71,20 @@ pub fn l10_syslog_frame(dropped: u64, since: i64, now: i64, drain_token: &str, o
     counted(out, &message, &[b"\n"]);
 }
 
+/// Appends the message that tells a channel what one of its drains has lost (L10), as Heroku
+/// words it.
+pub fn l10_message(dropped: u64, now: i64, drain_token: &str, out: &mut Vec<u8>) {
+    let _ = write!(out, "<{LOSS_PRI}>1 ");
+    put_seconds(now, out);
+    let _ = write!(
+        out,
+        " {drain_token} heroku logplex - - Error L10 (output buffer overflow): \
+         drain '{drain_token}' dropped {dropped} messages since "
+    );
+    put_seconds(now, out);
+    out.extend_from_slice(b".\n");
+}
+
 fn l10(dropped: u64, since: i64, out: &mut Vec<u8>) {
     let _ = write!(
         out,
