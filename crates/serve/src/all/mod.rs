@@ -143,7 +143,7 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
 
     let at = (config.syslog, config.syslog_udp);
     let own = &config.syslog_in;
-    let syslog = syslog_in::open(at, own, &tagged, &registry, context, &mut started).await?;
+    let syslog = syslog_in::open(at, own, (&tagged, &logplex.input), &registry, context, &mut started).await?;
     let at = config.statsd;
     let own = &config.statsd_lines;
     let statsd = statsd::open(at, own, &tagged, &registry, context, &mut started)?;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use logweir_wire::syslog::parse::{self, Arrival};
 
 use super::counts::Counts;
-use crate::{datagram_door, grpc::unix_nanos, outlet::Outlet};
+use crate::{datagram_door, grpc::unix_nanos, logplex::input, outlet::Outlet};
 
 /// How often the UDP door looks for what the kernel dropped.
 const LOOK: Duration = Duration::from_secs(10);
@@ -14,15 +14,23 @@ const LOOK: Duration = Duration::from_secs(10);
 pub(super) struct Intake {
     source_id: String,
     outlet: Outlet,
+    /// Takes what names a token of Logplex.
+    lines: input::Intake,
     pub(super) counts: Arc<Counts>,
     envelope: Vec<u8>,
 }
 
 impl Intake {
-    pub(super) fn new(source_id: &str, outlet: Outlet, counts: Arc<Counts>) -> Self {
+    pub(super) fn new(
+        source_id: &str,
+        outlet: Outlet,
+        lines: input::Intake,
+        counts: Arc<Counts>,
+    ) -> Self {
         Self {
             source_id: source_id.to_owned(),
             outlet,
+            lines,
             counts,
             envelope: Vec::new(),
         }
@@ -33,6 +41,9 @@ impl datagram_door::Intake for Intake {
     fn take(&mut self, message: &[u8]) {
         // Python's handler ends its datagrams so.
         let message = message.strip_suffix(b"\0").unwrap_or(message);
+        if self.lines.take_known(message) {
+            return;
+        }
         let arrival = Arrival {
             received: unix_nanos(),
             source_id: &self.source_id,
@@ -49,6 +60,7 @@ impl datagram_door::Intake for Intake {
 
     fn send_on(&mut self) {
         self.outlet.send_on();
+        self.lines.send_on();
     }
 
     fn period(&self) -> Duration {

@@ -22,6 +22,7 @@ pub use config::{SyslogConfig, SyslogTls};
 use crate::{
     context::{ServeContext, StartError, Started},
     datagram_door, doors,
+    logplex::input::{self, Input},
     metrics::Registry,
     outlet::{OpenSink, Outlet},
 };
@@ -34,14 +35,14 @@ use stream::Messages;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// Opens the doors `syslog` (TCP, with TLS where the settings ask for it) and
-/// `syslog_udp`. What is returned is done once both are read out after a stop.
+/// `syslog_udp`. A message that names a token of Logplex is a line of its channel. What is returned is done once both are read out after a stop.
 ///
 /// # Errors
 /// An address that cannot be bound, or a certificate that cannot be loaded.
 pub(crate) async fn open(
     (tcp, udp): (SocketAddr, SocketAddr),
     config: &SyslogConfig,
-    sinks: &OpenSink,
+    (sinks, lines): (&OpenSink, &Arc<Input>),
     registry: &Registry,
     context: &ServeContext,
     started: &mut Started,
@@ -56,9 +57,11 @@ pub(crate) async fn open(
     let producers = TaskTracker::new();
     let serve = {
         let (config, sinks) = (Arc::clone(&config), Arc::clone(sinks));
+        let lines = Arc::clone(lines);
         let (open, stop) = (producers.clone(), context.shutdown.stop.clone());
         move |transport, peer: listen::Peer| {
-            let intake = Intake::new(&config.source_id, Outlet::new(sinks()), counts.clone());
+            let (outlet, lines) = (Outlet::new(sinks()), by_token(&lines));
+            let intake = Intake::new(&config.source_id, outlet, lines, counts.clone());
             let messages = Messages::new(config.message_bytes, intake, peer.addr);
             let connection = Connection::new(transport, peer.addr, messages, config.idle_timeout);
             let stop = stop.clone();
@@ -87,9 +90,15 @@ pub(crate) async fn open(
         receive_buffer: config.receive_buffer,
     };
     let counts = Counts::shown(plan.name, registry);
-    let intake = Intake::new(&config.source_id, Outlet::new(sinks()), counts);
+    let (outlet, lines) = (Outlet::new(sinks()), by_token(lines));
+    let intake = Intake::new(&config.source_id, outlet, lines, counts);
     let datagrams = datagram_door::open(&plan, intake, registry, context, started)?;
     Ok(vec![producers, datagrams])
+}
+
+/// Whoever knows a token may write by it.
+fn by_token(lines: &Arc<Input>) -> input::Intake {
+    input::Intake::new(lines, input::Writer::Anyone)
 }
 
 /// TLS of a syslog door; clients need a certificate where the settings name authorities.

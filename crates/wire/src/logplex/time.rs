@@ -9,7 +9,7 @@ const LEN: usize = 32;
 const UTC: &[u8] = b"+00:00";
 
 /// The text of a line's time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Time<'a> {
     /// As it was received.
     Given(&'a [u8]),
@@ -38,6 +38,15 @@ impl Deref for Time<'_> {
         }
     }
 }
+
+impl PartialEq for Time<'_> {
+    /// Whether the texts are the same.
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Time<'_> {}
 
 /// Appends `YYYY-MM-DDTHH:MM:SS+00:00`, the time of Logplex's own notices.
 pub(super) fn put_seconds(nanos: i64, out: &mut Vec<u8>) {

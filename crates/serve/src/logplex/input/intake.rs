@@ -1,0 +1,254 @@
+//! Messages into envelopes of their channels.
+
+use std::{ops::Range, sync::Arc};
+
+use bytes::BytesMut;
+use logweir_route::queue::{CHUNK_BYTES, CHUNK_ENVELOPES};
+use logweir_wire::logplex::{frame_of, frame_renamed, line};
+
+use super::{Count, Input};
+use crate::{
+    grpc::{Sink, unix_nanos},
+    logplex::model::{Channel, Cred, Token},
+};
+
+/// What an envelope has beside its message, at most and mostly much less: the names of tags,
+/// a source id.
+const ROOM: usize = 512;
+
+/// Channels that one request counts apart before it adds them to the others' counts.
+const CHANNELS: usize = 32;
+
+/// Frames on their way to a sink.
+pub(super) struct Lines {
+    sink: Box<dyn Sink>,
+    frames: BytesMut,
+    envelopes: u32,
+}
+
+impl Lines {
+    pub(super) fn new(sink: Box<dyn Sink>) -> Self {
+        Self {
+            sink,
+            frames: BytesMut::new(),
+            envelopes: 0,
+        }
+    }
+
+    /// Where the frame of a message belongs.
+    fn frame(&mut self, message: &[u8]) -> &mut BytesMut {
+        let length = self.frames.len() + message.len() + ROOM;
+        if self.envelopes == CHUNK_ENVELOPES || length > CHUNK_BYTES {
+            self.send_on();
+        }
+        self.envelopes += 1;
+        &mut self.frames
+    }
+
+    fn send_on(&mut self) {
+        if self.envelopes > 0 {
+            self.envelopes = 0;
+            self.sink.accept(self.frames.split().freeze());
+        }
+    }
+}
+
+/// Who writes.
+#[derive(Clone, Debug)]
+pub(crate) enum Writer {
+    /// Every message is of this token, whatever it names.
+    Token(Arc<Token>),
+    /// Each message names its token, and the credential says which channels are allowed.
+    Cred(Arc<Cred>),
+    /// Each message names its token.
+    Anyone,
+}
+
+/// Everything between the messages of one request or connection and the exchange.
+pub(crate) struct Intake {
+    input: Arc<Input>,
+    lines: Option<Lines>,
+    writer: Writer,
+    /// Channels whose lines came back: the drain that sent them is theirs.
+    looped: Option<Arc<str>>,
+    /// The token of the last message and where its lines go.
+    last: Option<(Arc<Token>, Option<Arc<Channel>>)>,
+    /// Messages by channel since the last [`Intake::send_on`]; mostly one entry.
+    posted: Vec<(Arc<str>, u64)>,
+    /// Whether `last` and `received` are of the messages at hand.
+    arrived: bool,
+    received: i64,
+    counted: [u64; Count::ALL.len()],
+}
+
+impl Intake {
+    pub(crate) fn new(input: &Arc<Input>, writer: Writer) -> Self {
+        Self {
+            input: Arc::clone(input),
+            lines: None,
+            writer,
+            looped: None,
+            last: None,
+            posted: Vec::new(),
+            arrived: false,
+            received: 0,
+            counted: [0; Count::ALL.len()],
+        }
+    }
+
+    /// Messages for this channel came from a drain of its own and go no further.
+    pub(crate) fn refuse_loop(&mut self, channel: Arc<str>) {
+        self.looped = Some(channel);
+    }
+
+    /// What comes from now on arrived now, and tokens are looked at anew.
+    fn arrive(&mut self) {
+        if std::mem::replace(&mut self.arrived, true) {
+            return;
+        }
+        self.received = unix_nanos();
+        self.last = match &self.writer {
+            Writer::Token(token) => self.input.registry.resolve(&token.id),
+            Writer::Cred(_) | Writer::Anyone => None,
+        };
+    }
+
+    /// Takes a message. Never waits.
+    pub(crate) fn take(&mut self, message: &[u8]) {
+        self.arrive();
+        let place = match &self.writer {
+            Writer::Token(token) => match line::fourth_word(message) {
+                Some(place) if message[place.clone()] == *token.id.as_bytes() => Some(place),
+                _ => None,
+            },
+            Writer::Cred(_) | Writer::Anyone => {
+                let Some(place) = line::token(message) else {
+                    return self.count(Count::Malformed);
+                };
+                if !self.resolve(&message[place.clone()]) {
+                    return;
+                }
+                Some(place)
+            }
+        };
+        self.publish(message, place);
+    }
+
+    /// Takes a message that names a token that is known; false if it does not. Never waits.
+    pub(crate) fn take_known(&mut self, message: &[u8]) -> bool {
+        let Some(place) = line::token(message) else {
+            return false;
+        };
+        self.arrive();
+        let known = self.find(&message[place.clone()]);
+        if known {
+            self.publish(message, Some(place));
+        }
+        known
+    }
+
+    /// What is no message.
+    pub(crate) fn junk(&mut self) {
+        self.count(Count::Malformed);
+    }
+
+    /// Counts something for the messages at hand.
+    pub(crate) fn count(&mut self, count: Count) {
+        self.counted[count as usize] += 1;
+    }
+
+    /// Finds the token of a message; false if it is unknown, which is counted.
+    fn resolve(&mut self, id: &[u8]) -> bool {
+        let known = self.find(id);
+        if !known {
+            // Even the start of a token that was deleted is more than the log should tell.
+            let unknown = &self.input.counts.unknown;
+            unknown.tell("logplex: a message names a token that is unknown: msg=unknown_token");
+            self.count(Count::UnknownToken);
+        }
+        known
+    }
+
+    /// Finds a token; false if it is unknown.
+    fn find(&mut self, id: &[u8]) -> bool {
+        if let Some((token, _)) = &self.last
+            && token.id.as_bytes() == id
+        {
+            return true;
+        }
+        let id = std::str::from_utf8(id).unwrap_or_default();
+        match self.input.registry.resolve(id) {
+            Some(found) => self.last = Some(found),
+            None => return false,
+        }
+        true
+    }
+
+    /// Publishes a message as one of the last token's.
+    fn publish(&mut self, message: &[u8], place: Option<Range<usize>>) {
+        let Some((token, channel)) = &self.last else {
+            return self.count(Count::UnknownToken);
+        };
+        self.counted[Count::Received as usize] += 1;
+        let Some(channel) = channel else {
+            self.input.counts.unknown.tell(format_args!(
+                "logplex: a token's channel {} is unknown: msg=unknown_channel",
+                token.channel
+            ));
+            return self.count(Count::UnknownChannel);
+        };
+        if let Writer::Cred(cred) = &self.writer
+            && !cred.may_write(&channel.id)
+        {
+            return self.count(Count::Forbidden);
+        }
+        if self.looped.as_ref() == Some(&channel.id) {
+            return self.count(Count::Looped);
+        }
+        let lines = self.lines.get_or_insert_with(|| self.input.lines());
+        let out = lines.frame(message);
+        let source = channel.source_id();
+        match place {
+            Some(place) => {
+                frame_renamed(source, self.received, (message, place), &token.name, out);
+            }
+            None => frame_of(source, self.received, message, out),
+        }
+        match self.posted.iter_mut().find(|posted| posted.0 == channel.id) {
+            Some((_, count)) => *count += 1,
+            None => self.posted.push((Arc::clone(&channel.id), 1)),
+        }
+        if self.posted.len() > CHANNELS {
+            self.count_posts();
+        }
+    }
+
+    fn count_posts(&mut self) {
+        let posted = self.posted.drain(..);
+        self.input.counts.posted(posted);
+    }
+
+    /// Hands on what was taken.
+    pub(crate) fn send_on(&mut self) {
+        self.arrived = false;
+        if let Some(lines) = &mut self.lines {
+            lines.send_on();
+        }
+        if !self.posted.is_empty() {
+            self.count_posts();
+        }
+        let counts = &self.input.counts;
+        for (count, more) in Count::ALL.into_iter().zip(&mut self.counted) {
+            counts.add(count, std::mem::take(more));
+        }
+    }
+}
+
+impl Drop for Intake {
+    fn drop(&mut self) {
+        self.send_on();
+        if let Some(lines) = self.lines.take() {
+            self.input.keep(lines);
+        }
+    }
+}
