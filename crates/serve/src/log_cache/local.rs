@@ -52,6 +52,8 @@ pub struct Local {
     tapped: Option<(Recents, Arc<Readers>)>,
     /// What comes by [`Local::keep`], for those who follow, and who they are.
     sends: (Arc<Exchange>, Arc<Readers>),
+    /// Where what comes by [`Local::keep`] is published instead, on the way to the store.
+    published: Option<Arc<Exchange>>,
     /// Read while something is put and handed on.
     sending: RwLock<()>,
     looking: Semaphore,
@@ -74,6 +76,15 @@ impl Local {
         Self::build(store, Some((recents, readers)))
     }
 
+    /// The same where what is kept is as if it had been published to the exchange that fills
+    /// the store.
+    pub(crate) fn publishing(self, exchange: &Arc<Exchange>) -> Self {
+        Self {
+            published: Some(Arc::clone(exchange)),
+            ..self
+        }
+    }
+
     /// A store that nothing but [`Local::keep`] fills.
     pub fn of_sends(store: Arc<Store>) -> Self {
         Self::build(store, None)
@@ -94,6 +105,7 @@ impl Local {
             store,
             tapped,
             sends: (exchange, readers),
+            published: None,
             sending: RwLock::default(),
             looking: Semaphore::new(LOOKING),
             malformed: AtomicU64::new(0),
@@ -120,6 +132,14 @@ impl Local {
     /// Keeps the envelopes of an `EnvelopeBatch`. Invalid UTF-8 is replaced; what is no
     /// envelope is counted and goes alone.
     pub fn keep(&self, batch: &Bytes) -> Kept {
+        if let Some(exchange) = &self.published {
+            let admitted = exchange.publisher().publish(batch);
+            let kept = admitted.envelopes.saturating_sub(admitted.malformed);
+            return Kept {
+                envelopes: usize::try_from(kept).unwrap_or(usize::MAX),
+                malformed: admitted.malformed,
+            };
+        }
         let _sending = self.sending.read().unwrap_or_else(PoisonError::into_inner);
         let kept = self.put(batch);
         // Whoever follows has subscribed before it looks into the store: it finds there

@@ -32,6 +32,7 @@ use tonic::Status;
 
 pub use config::{ClusterConfig, ClusterNodes, SERVER_NAME};
 pub(crate) use node::Node;
+use owner::Rule;
 pub(crate) use sender::Sender;
 
 use super::{Local, Sources};
@@ -41,7 +42,7 @@ use crate::{
     front::Readiness,
     metrics::{HopFigures, Registry},
     router::{end_with, exchange_limits},
-    settings::TlsFiles,
+    settings::{QueueConfig, TlsFiles},
 };
 
 /// In the metadata of a question that one node hands to another, which then answers it
@@ -67,12 +68,15 @@ pub struct Cluster {
     view: ArcSwap<View>,
     context: ServeContext,
     readiness: Readiness,
+    /// Nodes come and go by themselves.
+    elastic: bool,
 }
 
 /// The list as it is now.
 struct View {
     nodes: ClusterNodes,
     places: Vec<Place>,
+    rule: Rule,
 }
 
 /// Where a source is kept.
@@ -105,26 +109,61 @@ impl Cluster {
     ) -> Result<Arc<Self>, StartError> {
         let nodes = config.list();
         let targets = nodes.targets().map_err(StartError::Setting)?;
-        let exchange = Exchange::new(exchange_limits(&config.queue, usize::MAX, FRAME));
-        started.hop("log cache nodes", &exchange);
-        end_with(&exchange, &[], context);
-        let empty = View {
-            nodes: ClusterNodes::default(),
-            places: Vec::new(),
-        };
-        let cluster = Arc::new(Self {
-            local: Arc::clone(local),
-            exchange,
-            dialer,
-            resolver: Resolver::new(),
-            view: ArcSwap::from_pointee(empty),
-            context: context.clone(),
-            readiness: readiness.clone(),
-        });
+        let hop = "log cache nodes";
+        let cluster = Self::new(local, hop, &config.queue, dialer, readiness, context, started);
+        let cluster = Arc::new(cluster);
         cluster.take_up(&nodes, targets);
         cluster.show(registry);
         cluster.follow(context);
         Ok(cluster)
+    }
+
+    /// One of nodes that come and go by themselves: their list is what [`Cluster::apply`] gets,
+    /// and a source is owned by the rule of rendezvous. `hop` names their queues.
+    pub(crate) fn elastic(
+        local: &Arc<Local>,
+        (hop, queue): (&'static str, &QueueConfig),
+        dialer: Dialer,
+        (registry, readiness): (&Registry, &Readiness),
+        context: &ServeContext,
+        started: &mut Started,
+    ) -> Arc<Self> {
+        let cluster = Self::new(local, hop, queue, dialer, readiness, context, started);
+        let cluster = Arc::new(Self {
+            elastic: true,
+            ..cluster
+        });
+        cluster.show(registry);
+        cluster
+    }
+
+    fn new(
+        local: &Arc<Local>,
+        hop: &'static str,
+        queue: &QueueConfig,
+        dialer: Dialer,
+        readiness: &Readiness,
+        context: &ServeContext,
+        started: &mut Started,
+    ) -> Self {
+        let exchange = Exchange::new(exchange_limits(queue, usize::MAX, FRAME));
+        started.hop(hop, &exchange);
+        end_with(&exchange, &[], context);
+        let alone = View {
+            nodes: ClusterNodes::default(),
+            places: vec![Place::Here],
+            rule: Rule::Jump(1),
+        };
+        Self {
+            local: Arc::clone(local),
+            exchange,
+            dialer,
+            resolver: Resolver::new(),
+            view: ArcSwap::from_pointee(alone),
+            context: context.clone(),
+            readiness: readiness.clone(),
+            elastic: false,
+        }
     }
 
     /// Takes up a changed list. Nodes that stay keep their connections and queues; what was
@@ -154,9 +193,14 @@ impl Cluster {
             })
         };
         let named = nodes.nodes.iter().zip(targets).enumerate();
+        let count = u32::try_from(nodes.nodes.len()).unwrap_or(u32::MAX);
         let fresh = Arc::new(View {
             nodes: nodes.clone(),
             places: named.map(place).collect(),
+            rule: match self.elastic {
+                true => Rule::rendezvous(nodes.nodes.iter()),
+                false => Rule::Jump(count),
+            },
         });
         self.view.store(Arc::clone(&fresh));
         for peer in old.peers() {
@@ -319,8 +363,7 @@ impl View {
 
     /// The place of the node that keeps a source.
     fn index(&self, source_id: &str) -> usize {
-        let nodes = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
-        owner::owner(source_id, nodes) as usize
+        self.rule.place(source_id)
     }
 }
 

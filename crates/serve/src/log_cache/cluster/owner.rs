@@ -1,5 +1,6 @@
-//! Which node keeps a source, exactly as the peers decide it (spec log-cache §3.2): nodes
-//! of both kinds share one cluster.
+//! Which node keeps a source: exactly as the peers decide it (spec log-cache §3.2), so that
+//! nodes of both kinds share one cluster; or, where nodes come and go by themselves, so that
+//! only the sources of those that went move.
 
 use twox_hash::XxHash64;
 
@@ -12,6 +13,41 @@ pub fn hash(source_id: &str) -> u64 {
 /// none.
 pub fn owner(source_id: &str, nodes: u32) -> u32 {
     jump(hash(source_id), nodes)
+}
+
+/// How the owner of a source is found.
+#[derive(Clone, Debug)]
+pub(super) enum Rule {
+    /// By the place in a list of so many nodes.
+    Jump(u32),
+    /// By the names of the nodes, which are these hashes.
+    Rendezvous(Vec<u64>),
+}
+
+impl Rule {
+    /// The second rule for nodes of these names.
+    pub(super) fn rendezvous<'a>(names: impl Iterator<Item = &'a String>) -> Self {
+        Self::Rendezvous(names.map(|name| hash(name)).collect())
+    }
+
+    /// The place of the node that keeps a source; 0 where there are none.
+    pub(super) fn place(&self, source_id: &str) -> usize {
+        match self {
+            Self::Jump(nodes) => owner(source_id, *nodes) as usize,
+            Self::Rendezvous(nodes) => rendezvous(source_id, nodes),
+        }
+    }
+}
+
+/// Rendezvous hashing (Thaler and Ravishankar, 1996): the node that is drawn highest
+/// together with the source. Two nodes never draw the same unless their names hash the same.
+fn rendezvous(source_id: &str, nodes: &[u64]) -> usize {
+    let draw = |node: &u64| (XxHash64::oneshot(*node, source_id.as_bytes()), *node);
+    let drawn = nodes
+        .iter()
+        .enumerate()
+        .map(|(place, node)| (draw(node), place));
+    drawn.max().map_or(0, |(_, place)| place)
 }
 
 /// Jump consistent hash (Lamping and Veach, 2014).
@@ -51,5 +87,26 @@ mod tests {
             assert_eq!(owner(source_id, nodes), index, "{source_id:?}");
         }
         assert_eq!((owner("a", 0), owner("a", 1)), (0, 0));
+    }
+
+    #[test]
+    fn only_the_sources_of_a_node_that_went_move_and_all_have_their_share() {
+        let names = ["10.0.0.1:8602", "10.0.0.2:8602", "10.0.0.3:8602"].map(String::from);
+        let three = Rule::rendezvous(names.iter());
+        let two = Rule::rendezvous(names[..2].iter());
+        let mut shares = [0; 3];
+        for source in 0..3_000 {
+            let source = source.to_string();
+            let (before, after) = (three.place(&source), two.place(&source));
+            shares[before] += 1;
+            assert!(before == 2 || before == after, "{source}");
+        }
+        assert!(shares.iter().all(|share| *share > 900), "{shares:?}");
+        // The order of the list does not matter.
+        let turned = Rule::rendezvous(names.iter().rev());
+        for source in ["a", "b", "1", "app-9"] {
+            assert_eq!(turned.place(source), 2 - three.place(source));
+        }
+        assert_eq!(Rule::Rendezvous(Vec::new()).place("a"), 0);
     }
 }

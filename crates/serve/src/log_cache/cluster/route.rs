@@ -23,22 +23,36 @@ struct Run {
 impl Cluster {
     /// Queues what other nodes keep, and keeps what this one does. Never waits.
     pub(crate) fn keep(&self, batch: &Bytes) {
+        self.spread(batch, &mut |own| {
+            self.local.keep(own);
+        });
+    }
+
+    /// The same where `here` does what is to be done with what is this node's own.
+    pub(crate) fn spread(&self, batch: &Bytes, here: &mut dyn FnMut(&Bytes)) {
         let view = self.view.load();
         if let Some(runs) = runs(&view, batch) {
-            return self.hand_on(&view, batch, &runs, Admitted::default());
+            return self.hand_on(&view, batch, &runs, Admitted::default(), here);
         }
         let (clean, admitted) = admit(Generation::V2, batch.clone(), &mut Vec::new());
         let runs = runs(&view, &clean).unwrap_or_default();
-        self.hand_on(&view, &clean, &runs, admitted);
+        self.hand_on(&view, &clean, &runs, admitted, here);
     }
 
-    fn hand_on(&self, view: &View, batch: &Bytes, runs: &[Run], admitted: Admitted) {
+    fn hand_on(
+        &self,
+        view: &View,
+        batch: &Bytes,
+        runs: &[Run],
+        admitted: Admitted,
+        here: &mut dyn FnMut(&Bytes),
+    ) {
         if let [only] = runs
             && matches!(view.places[only.place], Place::Here)
         {
-            self.local.keep(batch);
+            here(batch);
         } else {
-            self.split(view, batch, runs);
+            self.split(view, batch, runs, here);
         }
         self.exchange.count_in(
             0,
@@ -50,7 +64,7 @@ impl Cluster {
         );
     }
 
-    fn split(&self, view: &View, batch: &Bytes, runs: &[Run]) {
+    fn split(&self, view: &View, batch: &Bytes, runs: &[Run], here: &mut dyn FnMut(&Bytes)) {
         let mut parts: Vec<(BytesMut, u64)> = Vec::new();
         parts.resize_with(view.places.len(), Default::default);
         for run in runs {
@@ -64,9 +78,7 @@ impl Cluster {
             }
             let bytes = bytes.freeze();
             match place {
-                Place::Here => {
-                    self.local.keep(&bytes);
-                }
+                Place::Here => here(&bytes),
                 Place::There(peer) => {
                     let admitted = Admitted {
                         envelopes,
