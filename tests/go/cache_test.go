@@ -167,15 +167,11 @@ func TestLogCacheClientsWalkWithoutGap(t *testing.T) {
 // An OAuth2 server of one client gives a token that reads one app.
 func TestLogCacheClientsBringTokens(t *testing.T) {
 	const token = "a token of this installation"
-	data := t.TempDir()
 	sum := sha256.Sum256([]byte(token))
-	config := filepath.Join(data, "logweir.toml")
+	config := filepath.Join(t.TempDir(), "logweir.toml")
 	must(t, os.WriteFile(config, []byte(fmt.Sprintf(
 		"[[auth.tokens]]\nname = \"shop\"\nsha256 = %q\nread = [\"app\"]\n", hex.EncodeToString(sum[:]))), 0o600))
-	env := map[string]string{"HOME": data, "PATH": os.Getenv("PATH")}
-	p := start(t, binary(t), env, "run", "--ephemeral", "--data-dir", data, "--config", config)
-	p.wait(t, "(logweir ready)")
-	s := systemIn(t, data)
+	s := runWith(t, "--config", config)
 	ingress := s.ingressClient(t)
 	for _, source := range []string{"app", "other"} {
 		ingress.EmitLog("hello", loggregator.WithAppInfo(source, "APP", "0"))
@@ -220,13 +216,13 @@ func TestLogCacheUnderThePeersNames(t *testing.T) {
 		"ADDR": "127.0.0.1:0", "MEMORY_LIMIT_BYTES": "100000000", "METRICS_PORT": "0",
 		"CA_PATH": ids.ca(), "CERT_PATH": ids.cert("log-cache"), "KEY_PATH": ids.key("log-cache"),
 	})
-	address := "127.0.0.1:" + node.port(t, "grpc")
+	address := "127.0.0.1:" + node.Port(t, "grpc")
 	gateway := startAs(t, "log-cache-gateway", map[string]string{
 		"ADDR": "127.0.0.1:0", "LOG_CACHE_ADDR": address, "METRICS_PORT": "0",
 		"CA_PATH": ids.ca(), "CERT_PATH": ids.cert("log-cache"), "KEY_PATH": ids.key("log-cache"),
 		"PROXY_CERT_PATH": ids.cert("log-cache"), "PROXY_KEY_PATH": ids.key("log-cache"),
 	})
-	door := "127.0.0.1:" + gateway.port(t, "http")
+	door := "127.0.0.1:" + gateway.Port(t, "http")
 	pair, err := tls.LoadX509KeyPair(ids.cert("log-cache"), ids.key("log-cache"))
 	must(t, err)
 	conf := &tls.Config{RootCAs: ids.pool(t), ServerName: "log-cache", Certificates: []tls.Certificate{pair}}
@@ -273,10 +269,10 @@ func TestLogCacheUnderThePeersNames(t *testing.T) {
 			t.Fatalf("by %s they know %v", way, info)
 		}
 	}
-	if code := gateway.terminate(t); code != 0 {
+	if code := gateway.Terminate(t); code != 0 {
 		t.Fatalf("the gateway ends with %d", code)
 	}
-	if code := node.terminate(t); code != 0 {
+	if code := node.Terminate(t); code != 0 {
 		t.Fatalf("the node ends with %d", code)
 	}
 }

@@ -47,7 +47,7 @@ func startFleet(t *testing.T) *fleet {
 	for i := range f.rlps {
 		f.rlps[i] = f.startRLP(t)
 	}
-	f.gateway = f.startGateway(t, f.rlps[0].port(t, "grpc"))
+	f.gateway = f.startGateway(t, f.rlps[0].Port(t, "grpc"))
 	return f
 }
 
@@ -66,10 +66,10 @@ func (f *fleet) startRouter(t *testing.T, i int) {
 	}
 	f.ids.variables(env, "doppler", "ROUTER_CERT_FILE", "ROUTER_KEY_FILE", "ROUTER_CA_FILE")
 	f.routers[i] = startAs(t, "doppler", env)
-	if port := f.routers[i].port(t, "grpc"); port != f.ports[i] {
+	if port := f.routers[i].Port(t, "grpc"); port != f.ports[i] {
 		t.Fatalf("the router listens on %s, not on %s", port, f.ports[i])
 	}
-	f.routers[i].port(t, "pprof")
+	f.routers[i].Port(t, "pprof")
 }
 
 func (f *fleet) startAgent(t *testing.T, near, far string) *process {
@@ -94,9 +94,9 @@ func (f *fleet) startAgent(t *testing.T, near, far string) *process {
 	f.ids.variables(env, "metron", "AGENT_CERT_FILE", "AGENT_KEY_FILE", "AGENT_CA_FILE")
 	f.ids.variables(env, "metron", "METRICS_CERT_FILE_PATH", "METRICS_KEY_FILE_PATH", "METRICS_CA_FILE_PATH")
 	agent := startAs(t, "loggregator-agent", env)
-	agent.port(t, "metrics")
-	agent.port(t, "grpc")
-	agent.port(t, "udp")
+	agent.Port(t, "metrics")
+	agent.Port(t, "grpc")
+	agent.Port(t, "udp")
 	return agent
 }
 
@@ -115,7 +115,7 @@ func (f *fleet) startRLP(t *testing.T) *process {
 	}
 	f.ids.variables(env, "reverselogproxy", "RLP_CERT_FILE", "RLP_KEY_FILE", "RLP_CA_FILE")
 	rlp := startAs(t, "rlp", env)
-	rlp.port(t, "grpc")
+	rlp.Port(t, "grpc")
 	return rlp
 }
 
@@ -155,7 +155,7 @@ func (f *fleet) startGateway(t *testing.T, rlpPort string) *process {
 	f.ids.variables(env, "gateway", "METRICS_CERT_FILE_PATH", "METRICS_KEY_FILE_PATH", "METRICS_CA_FILE_PATH")
 	env["HTTP_CERT_PATH"], env["HTTP_KEY_PATH"] = f.ids.cert("gateway"), f.ids.key("gateway")
 	gateway := startAs(t, "rlp-gateway", env)
-	gateway.port(t, "http")
+	gateway.Port(t, "http")
 	return gateway
 }
 
@@ -176,15 +176,15 @@ func (f *fleet) system(t *testing.T, agent int) system {
 	t.Helper()
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: f.ids.pool(t)}}
 	s := system{
-		ingress: "127.0.0.1:" + f.agents[agent].port(t, "grpc"),
-		gateway: "https://127.0.0.1:" + f.gateway.port(t, "http"),
+		ingress: "127.0.0.1:" + f.agents[agent].Port(t, "grpc"),
+		gateway: "https://127.0.0.1:" + f.gateway.Port(t, "http"),
 		doer:    authorized{&http.Client{Transport: transport}},
 		ca:      f.ids.ca(),
 		cert:    f.ids.cert("client"),
 		key:     f.ids.key("client"),
 	}
 	for _, rlp := range f.rlps {
-		s.egress = append(s.egress, "127.0.0.1:"+rlp.port(t, "grpc"))
+		s.egress = append(s.egress, "127.0.0.1:"+rlp.Port(t, "grpc"))
 	}
 	return s
 }

@@ -2,6 +2,8 @@ module logweir.test
 
 go 1.26
 
+replace logweir.test/program => ./program
+
 require (
 	code.cloudfoundry.org/go-log-cache/v3 v3.1.2
 	code.cloudfoundry.org/go-loggregator/v10 v10.3.1
@@ -12,6 +14,7 @@ require (
 	github.com/nu7hatch/gouuid v0.0.0-20131221200532-179d4d0c4d8d
 	google.golang.org/grpc v1.80.0
 	google.golang.org/protobuf v1.36.11
+	logweir.test/program v0.0.0
 )
 
 require (

@@ -15,6 +15,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -155,17 +157,23 @@ type capi struct {
 	server *httptest.Server
 	signer signer
 	apps   map[string][]string
+	names  map[string]string
 	mu     sync.Mutex
 }
 
-// startCAPI serves mutual TLS with the identity "cloud-controller".
-func startCAPI(t *testing.T, ids identities, signer signer) *capi {
+// startCAPI serves TLS with the identity "cloud-controller", and asks for certificates so.
+func startCAPI(t *testing.T, ids identities, signer signer, auth tls.ClientAuthType) *capi {
 	t.Helper()
-	c := &capi{signer: signer, apps: map[string][]string{}}
+	c := &capi{signer: signer, apps: map[string][]string{}, names: map[string]string{}}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /internal/v4/log_access/{guid}", c.logAccess)
+	mux.HandleFunc("GET /internal/v4/log_access/{guid}", c.appOf)
+	mux.HandleFunc("GET /v3/apps/{guid}", c.appOf)
+	mux.HandleFunc("GET /v3/apps", c.list)
+	mux.HandleFunc("GET /v3/service_instances", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, map[string]any{"pagination": map[string]any{}, "resources": []any{}})
+	})
 	c.handler = mux
-	c.server = serveTLS(t, ids, "cloud-controller", tls.RequireAndVerifyClientCert, &c.faulty)
+	c.server = serveTLS(t, ids, "cloud-controller", auth, &c.faulty)
 	return c
 }
 
@@ -176,21 +184,61 @@ func (c *capi) allow(user, app string) {
 	c.apps[user] = append(c.apps[user], app)
 }
 
-func (c *capi) logAccess(w http.ResponseWriter, r *http.Request) {
+// call gives an app its name.
+func (c *capi) call(app, name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.names[app] = name
+}
+
+// visible are the apps of whoever asks; nobody asks without a token.
+func (c *capi) visible(r *http.Request) ([]string, bool) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	found, err := c.signer.check(token)
 	if err != nil || !strings.EqualFold(scheme, "bearer") {
-		w.WriteHeader(http.StatusUnauthorized)
-		return
+		return nil, false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, app := range c.apps[found.UserID] {
-		if app == r.PathValue("guid") {
-			return
+	return c.apps[found.UserID], true
+}
+
+func (c *capi) appOf(w http.ResponseWriter, r *http.Request) {
+	apps, known := c.visible(r)
+	if !known {
+		w.WriteHeader(http.StatusUnauthorized)
+	} else if !slices.Contains(apps, r.PathValue("guid")) {
+		w.WriteHeader(http.StatusNotFound)
+	}
+}
+
+// list answers one app a page, at an address that is not its own.
+func (c *capi) list(w http.ResponseWriter, r *http.Request) {
+	apps, known := c.visible(r)
+	if !known {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	query := r.URL.Query()
+	chosen := func(name, value string) bool {
+		return query.Get(name) == "" || slices.Contains(strings.Split(query.Get(name), ","), value)
+	}
+	resources := []map[string]string{}
+	c.mu.Lock()
+	for _, app := range apps {
+		if chosen("guids", app) && chosen("names", c.names[app]) {
+			resources = append(resources, map[string]string{"guid": app, "name": c.names[app]})
 		}
 	}
-	w.WriteHeader(http.StatusNotFound)
+	c.mu.Unlock()
+	page, _ := strconv.Atoi(query.Get("page"))
+	pagination := map[string]any{"next": nil}
+	if page+1 < len(resources) {
+		query.Set("page", strconv.Itoa(page+1))
+		pagination["next"] = map[string]string{"href": "https://api.sys.example/v3/apps?" + query.Encode()}
+	}
+	end := min(page+1, len(resources))
+	answer(w, http.StatusOK, map[string]any{"pagination": pagination, "resources": resources[min(page, end):end]})
 }
 
 func answer(w http.ResponseWriter, status int, body any) {

@@ -102,7 +102,7 @@ func TestARouterIsKilledAndRestartedUnderLoad(t *testing.T) {
 	eventually(t, 20*time.Second, "both sources are heard", func() bool { return resumed(0, 200) && resumed(1, 200) })
 
 	killed := time.Now()
-	f.routers[0].kill()
+	f.routers[0].Kill()
 	after := producers[0].count()
 	eventually(t, 20*time.Second, "the agent of the killed router goes to the other one", func() bool {
 		return resumed(0, after+200)

@@ -3,9 +3,7 @@ package logweir_test
 import (
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"net/http"
-	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -15,6 +13,8 @@ import (
 	"code.cloudfoundry.org/go-loggregator/v10/rpc/loggregator_v2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+
+	"logweir.test/program"
 )
 
 // system is something that takes envelopes at one end and gives them at the other.
@@ -34,20 +34,13 @@ type system struct {
 // runAll starts every role in one process.
 func runAll(t *testing.T) system {
 	t.Helper()
-	data := t.TempDir()
-	env := map[string]string{"HOME": data, "PATH": os.Getenv("PATH")}
-	p := start(t, binary(t), env, "run", "--ephemeral", "--data-dir", data)
-	p.wait(t, "(logweir ready)")
-	return systemIn(t, data)
+	return runWith(t)
 }
 
-// systemIn finds the doors of `logweir run` in its data directory.
-func systemIn(t *testing.T, data string) system {
+// runWith does the same with these arguments more.
+func runWith(t *testing.T, args ...string) system {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(data, "endpoints.json"))
-	must(t, err)
-	var doors map[string]string
-	must(t, json.Unmarshal(text, &doors))
+	data, doors := program.RunAll(t, args...)
 	certs := filepath.Join(data, "certs")
 	return system{
 		ingress:   doors["ingress"],

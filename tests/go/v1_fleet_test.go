@@ -24,7 +24,7 @@ func startV1Fleet(t *testing.T) *v1Fleet {
 	t.Helper()
 	f := &v1Fleet{fleet: fleet{ids: newIdentities(t)}, port: freePort(t)}
 	f.uaa = startUAA(t, f.ids)
-	f.capi = startCAPI(t, f.ids, f.uaa.signer)
+	f.capi = startCAPI(t, f.ids, f.uaa.signer, tls.RequireAndVerifyClientCert)
 	for i := range f.routers {
 		f.ports[i] = freePort(t)
 		f.startRouter(t, i)
@@ -62,10 +62,10 @@ func (f *v1Fleet) startController(t *testing.T) {
 	f.ids.variables(env, "trafficcontroller", "ROUTER_CERT_FILE", "ROUTER_KEY_FILE", "ROUTER_CA_FILE")
 	f.ids.variables(env, "trafficcontroller", "CC_CERT_FILE", "CC_KEY_FILE", "CC_CA_FILE")
 	f.controller = startAs(t, "trafficcontroller", env)
-	if port := f.controller.port(t, "ws"); port != f.port {
+	if port := f.controller.Port(t, "ws"); port != f.port {
 		t.Fatalf("the traffic controller listens on %s, not on %s", port, f.port)
 	}
-	f.controller.port(t, "pprof")
+	f.controller.Port(t, "pprof")
 }
 
 // v1 is the fleet seen from outside, with the token of somebody who reads everything.
@@ -77,7 +77,7 @@ func (f *v1Fleet) v1(t *testing.T) v1System {
 		token: f.uaa.token("operator", time.Hour, "doppler.firehose"),
 	}
 	for _, agent := range f.agents {
-		s.dropsonde = append(s.dropsonde, "127.0.0.1:"+agent.port(t, "udp"))
+		s.dropsonde = append(s.dropsonde, "127.0.0.1:"+agent.Port(t, "udp"))
 	}
 	return s
 }
@@ -184,7 +184,7 @@ func TestNoaaReconnectsWhenTheControllerComesBack(t *testing.T) {
 	r, app := v1.firehose(t, "archive"), v1.stream(t, appGuid)
 	s := v1.sender(t, 0, "shop")
 	s.prime(t, appGuid, r, app)
-	f.controller.kill()
+	f.controller.Kill()
 	for _, reader := range []*v1Reader{r, app} {
 		eventually(t, 20*time.Second, "the consumer notices", func() bool { return len(reader.failures()) > 0 })
 	}
@@ -196,7 +196,7 @@ func TestNoaaReconnectsWhenTheControllerComesBack(t *testing.T) {
 
 	// An orderly end says so: no consumer calls it a failure of the network.
 	before := len(r.failures())
-	if code := f.controller.terminate(t); code != 0 {
+	if code := f.controller.Terminate(t); code != 0 {
 		t.Errorf("the traffic controller ends with %d", code)
 	}
 	eventually(t, 20*time.Second, "the consumer notices", func() bool { return len(r.failures()) > before })

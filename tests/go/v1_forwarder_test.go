@@ -14,7 +14,7 @@ func (f *v1Fleet) startForwarder(t *testing.T, agent int) string {
 	env := map[string]string{
 		"USE_RFC3339":            "true",
 		"UDP_PORT":               port,
-		"LOGGREGATOR_AGENT_ADDR": "127.0.0.1:" + f.agents[agent].port(t, "grpc"),
+		"LOGGREGATOR_AGENT_ADDR": "127.0.0.1:" + f.agents[agent].Port(t, "grpc"),
 		"DEPLOYMENT":             "old",
 		"JOB":                    "relic",
 		"INDEX":                  "7",

@@ -152,7 +152,7 @@ func TestRecentLogsOfAllRouters(t *testing.T) {
 	if got := v1.recentLogs(t, appGuid, "?limit=junk"); len(got) != 60 {
 		t.Errorf("a limit that is no number gives %d lines", len(got))
 	}
-	f.routers[1].kill()
+	f.routers[1].Kill()
 	eventually(t, 10*time.Second, "half of them, while one router is gone", func() bool {
 		return len(v1.recentLogs(t, appGuid, "")) == 30
 	})

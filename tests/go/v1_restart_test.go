@@ -87,7 +87,7 @@ func TestARouterIsKilledAndRestartedUnderV1Load(t *testing.T) {
 	eventually(t, 20*time.Second, "both apps are heard", func() bool { return resumed(0, 100) && resumed(1, 100) })
 
 	killed := time.Now()
-	f.routers[0].kill()
+	f.routers[0].Kill()
 	after := load[0].count()
 	eventually(t, 20*time.Second, "the agent of the killed router goes to the other one", func() bool { return resumed(0, after+100) })
 	resumedAt := time.Now()

@@ -36,10 +36,10 @@ ca = %q
 `, f.port, status, f.ports[0], f.ports[1], f.ids.cert("trafficcontroller"), f.ids.key("trafficcontroller"), f.ids.ca())
 	must(t, os.WriteFile(config, []byte(text), 0o600))
 	controller := start(t, binary(t), nil, "traffic-controller", "--config", config)
-	controller.wait(t, "(logweir ready)")
+	controller.Wait(t, "(logweir ready)")
 	v1 := v1System{url: "ws://127.0.0.1:" + f.port}
 	for _, agent := range f.agents {
-		v1.dropsonde = append(v1.dropsonde, "127.0.0.1:"+agent.port(t, "udp"))
+		v1.dropsonde = append(v1.dropsonde, "127.0.0.1:"+agent.Port(t, "udp"))
 	}
 	ready := func() (int, string) {
 		response, err := http.Get("http://127.0.0.1:" + status + "/readyz")
@@ -68,7 +68,7 @@ ca = %q
 	}
 	arrives(0, "the first zone is heard")
 	arrives(1, "the second zone is heard")
-	f.routers[1].kill()
+	f.routers[1].Kill()
 	arrives(0, "the first zone is heard alone")
 	eventually(t, 20*time.Second, "the loss is told", func() bool {
 		code, body := ready()

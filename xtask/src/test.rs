@@ -93,7 +93,9 @@ fn go_tests(steps: &mut Steps, root: &Path, binary: &Path) {
         let tests = root.join(directory);
         steps.command(
             vet,
-            Command::new(&go).args(["vet", "./..."]).current_dir(&tests),
+            Command::new(&go)
+                .args(["vet", "./...", "logweir.test/program"])
+                .current_dir(&tests),
         );
         steps.tests(
             name,

@@ -20,6 +20,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+
+	"logweir.test/program"
 )
 
 // shop is who the producers of these tests are.
@@ -60,7 +62,7 @@ func prime(t *testing.T, logger log.Logger, r *reader) {
 }
 
 func TestLogsOfAnSDKOverGRPC(t *testing.T) {
-	_, doors := runAll(t)
+	_, doors := program.RunAll(t)
 	r := read(t, doors["http"])
 	prime(t, logger(t, doors["otlp_grpc"]), r)
 	say(logger(t, doors["otlp_grpc"], otlploggrpc.WithCompressor("gzip")), "packed")
@@ -80,7 +82,7 @@ func TestLogsOfAnSDKOverGRPC(t *testing.T) {
 }
 
 func TestMetricsOfAnSDKOverHTTP(t *testing.T) {
-	_, doors := runAll(t)
+	_, doors := program.RunAll(t)
 	r := read(t, doors["http"])
 	prime(t, logger(t, doors["otlp_grpc"]), r)
 
@@ -172,7 +174,7 @@ func TestMetricsOfAnSDKOverHTTP(t *testing.T) {
 }
 
 func TestSpansOfAnSDKOverGRPC(t *testing.T) {
-	_, doors := runAll(t)
+	_, doors := program.RunAll(t)
 	r := read(t, doors["http"])
 	prime(t, logger(t, doors["otlp_grpc"]), r)
 	exporter, err := otlptracegrpc.New(t.Context(),
@@ -207,7 +209,7 @@ func TestSpansOfAnSDKOverGRPC(t *testing.T) {
 
 // A collector hands on to both doors: protobuf over gRPC, and JSON over HTTP, both packed.
 func TestACollectorHandsOn(t *testing.T) {
-	_, doors := runAll(t)
+	_, doors := program.RunAll(t)
 	r := read(t, doors["http"])
 	prime(t, logger(t, doors["otlp_grpc"]), r)
 	port := freePort(t)

@@ -16,6 +16,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"logweir.test/program"
 )
 
 // fleet is a forwarder agent and where its collector is to be.
@@ -39,8 +41,6 @@ func startFleet(t *testing.T) *fleet {
 	}
 	file := filepath.Join(dir, "ingress_port.yml")
 	must(t, os.WriteFile(file, fmt.Appendf(nil, "ingress: %d\nprotocol: otelcol\n", f.port), 0o600))
-	link := filepath.Join(dir, "forwarder-agent")
-	must(t, os.Symlink(binary(t), link))
 	env := map[string]string{
 		"AGENT_PORT":                   "0",
 		"AGENT_TAGS":                   "deployment:cf",
@@ -54,8 +54,8 @@ func startFleet(t *testing.T) *fleet {
 		env[prefix+"_CERT_FILE_PATH"] = f.cert("metron.crt")
 		env[prefix+"_KEY_FILE_PATH"] = f.cert("metron.key")
 	}
-	f.agent = start(t, link, env)
-	port := f.agent.wait(t, `grpc bound to: .*:(\d+)`)
+	f.agent = program.StartAs(t, "forwarder-agent", env)
+	port := f.agent.Wait(t, `grpc bound to: .*:(\d+)`)
 	conf, err := loggregator.NewIngressTLSConfig(f.cert("ca.crt"), f.cert("metron.crt"), f.cert("metron.key"))
 	must(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -222,8 +222,8 @@ func TestAForwarderAgentExportsEverySignal(t *testing.T) {
 	if span.StartTimestamp() != 1e9 || span.EndTimestamp() != 2e9 || span.Status().Code() != ptrace.StatusCodeUnset {
 		t.Error(span)
 	}
-	f.agent.terminate(t)
-	f.agent.wait(t, `(forwarder agent: ingress \d+ \(unmatched 0, malformed 0\), offered \d+ = egress \d+ \+ dropped 0 \+ queued 0)`)
+	f.agent.Terminate(t)
+	f.agent.Wait(t, `(forwarder agent: ingress \d+ \(unmatched 0, malformed 0\), offered \d+ = egress \d+ \+ dropped 0 \+ queued 0)`)
 }
 
 // Nothing is lost though the collector is not there at first, and goes in between.
@@ -239,15 +239,15 @@ func TestACollectorComesLateAndGoes(t *testing.T) {
 		return func() bool { return len(f.logs(t)) == until && len(f.metrics(t)) == until }
 	}
 	emit(0, 300)
-	f.agent.wait(t, `(\[OTEL COLLECTOR CLIENT\] -> 127.0.0.1:\d+: cannot connect)`)
+	f.agent.Wait(t, `(\[OTEL COLLECTOR CLIENT\] -> 127.0.0.1:\d+: cannot connect)`)
 	first := f.collect(t, "logs", "metrics")
 	eventually(t, 20*time.Second, "what waited comes", arrived(300))
-	first.kill()
+	first.Kill()
 	emit(300, 600)
 	f.collect(t, "logs", "metrics")
 	eventually(t, 30*time.Second, "what came meanwhile comes", arrived(600))
-	f.agent.terminate(t)
-	f.agent.wait(t, `(forwarder agent: .* dropped 0 \+ queued 0)`)
+	f.agent.Terminate(t)
+	f.agent.Wait(t, `(forwarder agent: .* dropped 0 \+ queued 0)`)
 }
 
 // A collector without a pipeline for logs refuses them; metrics go on, and the loss is told.
@@ -255,12 +255,12 @@ func TestASignalThatTheCollectorDoesNotKnow(t *testing.T) {
 	f := startFleet(t)
 	f.collect(t, "metrics")
 	f.client.EmitLog("nowhere", loggregator.WithAppInfo("app", "APP", "0"))
-	f.agent.wait(t, `(\[OTEL COLLECTOR CLIENT\] -> 127.0.0.1:\d+: Write error: .*LogsService)`)
+	f.agent.Wait(t, `(\[OTEL COLLECTOR CLIENT\] -> 127.0.0.1:\d+: Write error: .*LogsService)`)
 	f.client.EmitCounter("after")
 	eventually(t, 20*time.Second, "metrics come", func() bool {
 		_, found := f.metrics(t)["after"]
 		return found
 	})
-	f.agent.terminate(t)
-	f.agent.wait(t, `(forwarder agent: dropped 1 for refused)`)
+	f.agent.Terminate(t)
+	f.agent.Wait(t, `(forwarder agent: dropped 1 for refused)`)
 }

@@ -2,6 +2,8 @@ module logweir.test/otel
 
 go 1.26
 
+replace logweir.test/program => ../program
+
 require (
 	code.cloudfoundry.org/go-loggregator/v10 v10.3.1
 	go.opentelemetry.io/collector/component v1.64.0
@@ -26,6 +28,7 @@ require (
 	go.opentelemetry.io/otel/sdk/log v0.20.0
 	go.opentelemetry.io/otel/sdk/metric v1.44.0
 	go.opentelemetry.io/otel/trace v1.44.0
+	logweir.test/program v0.0.0
 )
 
 require (

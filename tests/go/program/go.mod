@@ -1,0 +1,3 @@
+module logweir.test/program
+
+go 1.26
