@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     exit::{self, Failure},
     front::Where,
+    logplex::drain as logplex,
 };
 
 use request::Drains;
@@ -33,7 +34,8 @@ Examples:
   logweir drain add --source-id my-app syslog-tls://logs.example:6514
   logweir drain add 'https-batch://logs.example/in?drain-data=all&logweir-gzip=true'
   logweir drain add syslog://10.0.0.5:514                            every source
-  logweir drain add --header 'Authorization: Splunk TOKEN' https://hec.example/services/collector/raw")]
+  logweir drain add --header 'Authorization: Splunk TOKEN' https://hec.example/services/collector/raw
+  logweir drain add --channel 1 syslog+tls://logs.example:6514        a Logplex channel's lines")]
     Add(AddArgs),
     /// Show every drain: where to, what it is doing, what it lost
     #[command(after_help = "Example:\n  logweir drain list --json")]
@@ -58,7 +60,7 @@ Only drains with logweir-spool=true in their URL keep what is refused.")]
     Replay(OneArgs),
     /// Remove a drain that was added
     #[command(after_help = "Example:\n  logweir drain rm 1f2e3d4c5b6a7988")]
-    Rm(OneArgs),
+    Rm(RmArgs),
 }
 
 /// What a drain is.
@@ -87,9 +89,17 @@ pub struct Definition {
 /// Arguments of `logweir drain add`.
 #[derive(Args, Debug)]
 pub struct AddArgs {
-    /// Where to: syslog://, syslog-tls://, syslog-udp://, https:// or https-batch://
+    /// Where to: syslog://, syslog-tls://, syslog-udp://, https:// or https-batch://; for a
+    /// channel syslog://, syslog+tls://, http:// or https://
     #[arg(value_name = "URL")]
     pub to: String,
+    /// Deliver the lines of a Logplex channel, as Logplex does
+    #[arg(
+        long,
+        value_name = "CHANNEL",
+        conflicts_with_all = ["source_id", "hostname", "drain_cert", "drain_key", "drain_ca", "header"]
+    )]
+    pub channel: Option<String>,
     /// What it is.
     #[command(flatten)]
     pub definition: Definition,
@@ -101,6 +111,9 @@ pub struct AddArgs {
 /// Arguments of `logweir drain list`.
 #[derive(Args, Debug)]
 pub struct WhichArgs {
+    /// The drains of a Logplex channel alone
+    #[arg(long, value_name = "CHANNEL")]
+    pub channel: Option<String>,
     /// Print the API's JSON
     #[arg(long)]
     pub json: bool,
@@ -109,7 +122,18 @@ pub struct WhichArgs {
     pub place: Where,
 }
 
-/// Arguments of `logweir drain show`, `replay` and `rm`.
+/// Arguments of `logweir drain rm`.
+#[derive(Args, Debug)]
+pub struct RmArgs {
+    /// The channel that has it, if it is one of a Logplex channel
+    #[arg(long, value_name = "CHANNEL")]
+    pub channel: Option<String>,
+    /// Which one.
+    #[command(flatten)]
+    pub one: OneArgs,
+}
+
+/// Arguments of `logweir drain show` and `replay`.
 #[derive(Args, Debug)]
 pub struct OneArgs {
     /// The drain, as `logweir drain list` names it
@@ -140,12 +164,20 @@ pub struct TestArgs {
 /// Asks the running system, and prints what it says.
 pub async fn run(args: DrainArgs) -> Result<(), Failure> {
     let text = match args.verb {
+        DrainVerb::Add(args) if args.channel.is_some() => {
+            let channel = args.channel.unwrap_or_default();
+            logplex::add(&args.place, &channel, &args.to).await?
+        }
         DrainVerb::Add(args) => {
             let definition = args.definition.json(&args.to)?;
             let drains = Drains::new(&args.place)?;
             let made = drains.ask(Method::POST, "", Some(&definition)).await?;
             let id = made["id"].as_str().unwrap_or_default();
             format!("{id}\n")
+        }
+        DrainVerb::List(args) if args.channel.is_some() => {
+            let channel = args.channel.unwrap_or_default();
+            logplex::list(&args.place, &channel, args.json).await?
         }
         DrainVerb::List(args) => {
             let drains = Drains::new(&args.place)?;
@@ -172,7 +204,14 @@ pub async fn run(args: DrainArgs) -> Result<(), Failure> {
                 false => format!("{} envelopes wait for delivery again\n", done["replayed"]),
             }
         }
-        DrainVerb::Rm(args) => {
+        DrainVerb::Rm(RmArgs {
+            channel: Some(channel),
+            one,
+        }) => {
+            logplex::remove(&one.place, &channel, &one.id).await?;
+            String::new()
+        }
+        DrainVerb::Rm(RmArgs { one: args, .. }) => {
             let drains = Drains::new(&args.place)?;
             let gone = drains.ask(Method::DELETE, &args.id, None).await?;
             match args.json {

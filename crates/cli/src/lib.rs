@@ -1,4 +1,5 @@
-//! The verbs for people: exec, emit, tail, recent, query, sources, drain, certs.
+//! The verbs for people: exec, emit, tail, recent, query, sources, drain, those of Logplex,
+//! certs.
 //!
 //! The binary flattens [`Verb`] into its own command line and ends with the code
 //! that [`Verb::run`] returns.
@@ -12,6 +13,7 @@ pub mod exit;
 pub mod front;
 mod lines;
 pub mod locate;
+pub mod logplex;
 mod pairs;
 pub mod query;
 pub mod recent;
@@ -38,6 +40,18 @@ pub enum Verb {
     Sources(sources::SourcesArgs),
     /// Add, list, try and remove drains
     Drain(drain::DrainArgs),
+    /// Make channels: where the lines of one app go, as Logplex has them
+    Channel(logplex::channel::ChannelArgs),
+    /// Make tokens: the rights to write to a channel
+    Token(logplex::token::TokenArgs),
+    /// Make sessions: URLs that show the lines of a channel
+    Session(logplex::session::SessionArgs),
+    /// Show the lines of a channel, as `heroku logs` does
+    Logs(logplex::logs::LogsArgs),
+    /// Make credentials of Logplex
+    Cred(logplex::cred::CredArgs),
+    /// Switch parts of Logplex off and on
+    Rod(logplex::rod::RodArgs),
     /// Make certificates for a fleet
     Certs(certs::CertsArgs),
 }
@@ -54,6 +68,12 @@ impl Verb {
             Verb::Query(args) => query::run(args).await,
             Verb::Sources(args) => sources::run(args).await,
             Verb::Drain(args) => drain::run(args).await,
+            Verb::Channel(args) => logplex::channel::run(args).await,
+            Verb::Token(args) => logplex::token::run(args).await,
+            Verb::Session(args) => logplex::session::run(args).await,
+            Verb::Logs(args) => logplex::logs::run(args).await,
+            Verb::Cred(args) => logplex::cred::run(args).await,
+            Verb::Rod(args) => logplex::rod::run(args).await,
             Verb::Certs(args) => certs::run(&args),
         };
         match result {

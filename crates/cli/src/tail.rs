@@ -2,7 +2,7 @@
 
 mod cf;
 mod clock;
-mod human;
+pub(crate) mod human;
 pub(crate) mod output;
 mod sources;
 

@@ -14,9 +14,9 @@ use super::{
 pub(crate) struct Style {
     /// Control characters are written as escapes: on a terminal a log line must not
     /// be able to move the cursor or to set the title.
-    pub(super) escape: bool,
+    pub(crate) escape: bool,
     /// Colours.
-    pub(super) colour: bool,
+    pub(crate) colour: bool,
 }
 
 const DIM: &str = "2";
@@ -93,7 +93,7 @@ fn timer(timer: &v2::Timer) -> String {
 
 impl Style {
     /// Appends bytes in a colour, where there are colours.
-    pub(super) fn paint(self, colour: &str, bytes: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn paint(self, colour: &str, bytes: &[u8], out: &mut Vec<u8>) {
         if !self.colour {
             return self.text(bytes, out);
         }
@@ -103,7 +103,7 @@ impl Style {
     }
 
     /// Appends bytes as the style lets them be seen.
-    pub(super) fn text(self, bytes: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn text(self, bytes: &[u8], out: &mut Vec<u8>) {
         if self.escape {
             escape(bytes, out)
         } else {

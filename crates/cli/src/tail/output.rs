@@ -46,7 +46,8 @@ impl Format {
         }
     }
 
-    fn style() -> Style {
+    /// What our stdout allows.
+    pub(crate) fn style() -> Style {
         let terminal = std::io::stdout().is_terminal();
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
