@@ -1,24 +1,15 @@
 //! A Cloud Controller that knows apps, and the token server for it, behind one HTTPS door.
 
-use std::{
-    convert::Infallible,
-    net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
-    pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
-};
+use std::path::PathBuf;
 
-use http::{HeaderMap, Request, Response, StatusCode, header};
-use logweir_net::{
-    body::{self, Body},
-    listen::{self, HttpSettings},
-    shutdown::Shutdown,
-    tls::{Alpn, ClientAuth, ServerTls, TlsPaths},
-};
+use http::{StatusCode, header};
+use logweir_net::tls::ClientAuth;
 use serde_json::{Value, json};
 
-use crate::certificates::{Authority, Validity};
+use crate::{
+    certificates::Authority,
+    stub::{self, Answer, Question, Stub},
+};
 
 /// What a question must carry.
 const TOKEN: &str = "bearer a-token-of-the-test";
@@ -30,16 +21,12 @@ const CLIENT: &str = "Basic d2VpcjphLXNlY3JldC1vZi10aGUtdGVzdA==";
 struct State {
     down: bool,
     apps: Vec<(String, String)>,
-    asked: Vec<String>,
 }
 
 /// The stub. Dropping it closes its door.
 pub struct Cloud {
-    /// Where it listens.
-    pub address: SocketAddr,
     ca: PathBuf,
-    state: Arc<Mutex<State>>,
-    shutdown: Shutdown,
+    stub: Stub<State>,
 }
 
 impl Cloud {
@@ -48,36 +35,16 @@ impl Cloud {
     /// # Panics
     /// When the system refuses.
     pub async fn start(authority: &Authority) -> Self {
-        let identity = authority.issue("cloud", Validity::Now);
-        let paths = TlsPaths {
-            cert: identity.cert,
-            key: identity.key,
-            ca: authority.ca(),
-        };
-        let tls = ServerTls::load(&paths, ClientAuth::None, &[], Alpn::HttpAll);
-        let listener = listen::bind((Ipv4Addr::LOCALHOST, 0).into()).await;
-        let listener = listener.expect("a free port");
-        let address = listener.local_addr().expect("an address");
-        let state = Arc::new(Mutex::new(State::default()));
-        let shutdown = Shutdown::new();
-        tokio::spawn(listen::serve(
-            listener,
-            Some(tls.expect("certificates")),
-            HttpSettings::http(),
-            Pages(Arc::clone(&state)),
-            shutdown.clone(),
-        ));
+        let tls = stub::tls(authority, "cloud", ClientAuth::None);
         Self {
-            address,
             ca: authority.ca(),
-            state,
-            shutdown,
+            stub: Stub::start(Some(tls), answer).await,
         }
     }
 
     /// The table of the settings that leads to it.
     pub fn settings(&self) -> String {
-        let url = format!("https://{}", self.address);
+        let url = format!("https://{}", self.stub.address);
         format!(
             "[names]\napi = {url:?}\nuaa = {url:?}\nclient_id = \"weir\"\nclient_secret = \
              \"a-secret-of-the-test\"\nca = {:?}\npatience = \"5s\"\nabsent_ttl = \"1s\"\n",
@@ -87,61 +54,43 @@ impl Cloud {
 
     /// It knows this app from now on; it is in the space `dev` of the organization `acme`.
     pub fn app(&self, guid: &str, name: &str) {
-        let mut state = lock(&self.state);
+        let mut state = self.stub.state();
         state.apps.push((guid.to_owned(), name.to_owned()));
     }
 
     /// Answers 500 to everything from now on, or answers again.
     pub fn fail(&self, down: bool) {
-        lock(&self.state).down = down;
+        self.stub.state().down = down;
     }
 
     /// Path and query of each request so far.
     pub fn asked(&self) -> Vec<String> {
-        lock(&self.state).asked.clone()
+        self.stub.asked()
     }
 }
 
-impl Drop for Cloud {
-    fn drop(&mut self) {
-        self.shutdown.stop.cancel();
-        self.shutdown.abort.cancel();
+fn answer(state: &mut State, question: &Question) -> Answer {
+    if state.down {
+        return Answer::status(StatusCode::INTERNAL_SERVER_ERROR);
     }
-}
-
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[derive(Clone)]
-struct Pages(Arc<Mutex<State>>);
-
-impl Pages {
-    fn answer(&self, path: &str, query: &str, headers: &HeaderMap) -> (StatusCode, Value) {
-        let mut state = lock(&self.0);
-        state.asked.push(format!("{path}?{query}"));
-        if state.down {
-            return (StatusCode::INTERNAL_SERVER_ERROR, Value::Null);
+    let sent = question.headers.get(header::AUTHORIZATION);
+    let carries = |wanted: &str| sent.is_some_and(|value| value == wanted);
+    match question.path() {
+        "/oauth/token" if carries(CLIENT) => {
+            let token = TOKEN.trim_start_matches("bearer ");
+            Answer::json(json!({ "access_token": token, "expires_in": 600 }))
         }
-        let sent = headers.get(header::AUTHORIZATION);
-        let carries = |wanted: &str| sent.is_some_and(|value| value == wanted);
-        match path {
-            "/oauth/token" if carries(CLIENT) => {
-                let token = TOKEN.trim_start_matches("bearer ");
-                let token = json!({ "access_token": token, "expires_in": 600 });
-                (StatusCode::OK, token)
-            }
-            "/v3/apps" if carries(TOKEN) => (StatusCode::OK, apps(&state.apps, query)),
-            "/v3/apps" | "/oauth/token" => (StatusCode::UNAUTHORIZED, Value::Null),
-            _ => (StatusCode::NOT_FOUND, Value::Null),
+        "/v3/apps" if carries(TOKEN) => {
+            let guids = question.parameter("guids");
+            Answer::json(apps(&state.apps, guids.unwrap_or_default()))
         }
+        "/v3/apps" | "/oauth/token" => Answer::status(StatusCode::UNAUTHORIZED),
+        _ => Answer::status(StatusCode::NOT_FOUND),
     }
 }
 
-fn apps(known: &[(String, String)], query: &str) -> Value {
-    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    let guids = pairs.find_map(|(name, value)| (name == "guids").then_some(value));
-    let guids: Vec<_> = guids.unwrap_or_default().split(',').collect();
+fn apps(known: &[(String, String)], guids: &str) -> Value {
+    let guids: Vec<_> = guids.split(',').collect();
     let found = known
         .iter()
         .filter(|(guid, _)| guids.contains(&guid.as_str()));
@@ -157,23 +106,4 @@ fn apps(known: &[(String, String)], query: &str) -> Value {
             "organizations": [{ "guid": "org-1", "name": "acme" }],
         },
     })
-}
-
-impl<B> tower_service::Service<Request<B>> for Pages {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let uri = request.uri();
-        let query = uri.query().unwrap_or_default();
-        let (status, page) = self.answer(uri.path(), query, request.headers());
-        let mut answer = Response::new(body::full(page.to_string()));
-        *answer.status_mut() = status;
-        Box::pin(async move { Ok(answer) })
-    }
 }

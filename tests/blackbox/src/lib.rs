@@ -24,6 +24,7 @@ pub mod platform;
 pub mod process;
 pub mod receivers;
 pub mod stream;
+mod stub;
 pub mod syslog_sink;
 pub mod system;
 pub mod targets;

@@ -1,23 +1,13 @@
 //! A token server and a Cloud Controller that knows who sees what, over plain HTTP.
 
-use std::{
-    collections::BTreeMap,
-    convert::Infallible,
-    future::{Ready, ready},
-    net::Ipv4Addr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
-};
+use std::collections::BTreeMap;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use http::{Request, Response, StatusCode, header};
-use logweir_net::{
-    body::{self, Body},
-    listen::{self, HttpSettings},
-    shutdown::Shutdown,
-};
+use http::{StatusCode, header};
 use rcgen::{KeyPair, PKCS_RSA_SHA256, PublicKeyData as _, SigningKey as _};
 use serde_json::{Value, json};
+
+use crate::stub::{Answer, Question, Stub};
 
 /// A key that signs tokens.
 pub struct Signer {
@@ -62,15 +52,13 @@ struct State {
     keys: Vec<Value>,
     /// Guids and names of apps, by `Authorization` header.
     apps: BTreeMap<String, Vec<(String, String)>>,
-    asked: Vec<String>,
 }
 
 /// The stub. Dropping it closes its door.
 pub struct Platform {
     /// Its base URL.
     pub url: String,
-    state: Arc<Mutex<State>>,
-    shutdown: Shutdown,
+    stub: Stub<State>,
 }
 
 impl Platform {
@@ -79,114 +67,63 @@ impl Platform {
     /// # Panics
     /// When the system refuses.
     pub async fn start(signer: &Signer) -> Self {
-        let listener = listen::bind((Ipv4Addr::LOCALHOST, 0).into()).await;
-        let listener = listener.expect("a free port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let (state, shutdown) = (Arc::new(Mutex::new(State::default())), Shutdown::new());
-        let settings = HttpSettings::http();
-        let pages = Pages(Arc::clone(&state));
-        tokio::spawn(listen::serve(
-            listener,
-            None,
-            settings,
-            pages,
-            shutdown.clone(),
-        ));
-        let platform = Self {
-            url,
-            state,
-            shutdown,
-        };
+        let stub = Stub::start(None, answer).await;
+        let url = format!("http://{}", stub.address);
+        let platform = Self { url, stub };
         platform.rotate(signer);
         platform
     }
 
     /// From now on this key alone signs tokens.
     pub fn rotate(&self, signer: &Signer) {
-        lock(&self.state).keys = vec![signer.listed()];
+        self.stub.state().keys = vec![signer.listed()];
     }
 
     /// Lets the bearer of a token see an app.
     pub fn show(&self, token: &str, guid: &str, name: &str) {
         let bearer = format!("bearer {token}");
-        let mut state = lock(&self.state);
+        let mut state = self.stub.state();
         let apps = state.apps.entry(bearer).or_default();
         apps.push((guid.into(), name.into()));
     }
 
     /// Path and query of each request so far.
     pub fn asked(&self) -> Vec<String> {
-        lock(&self.state).asked.clone()
+        self.stub.asked()
     }
 }
 
-impl Drop for Platform {
-    fn drop(&mut self) {
-        self.shutdown.stop.cancel();
-        self.shutdown.abort.cancel();
+fn answer(state: &mut State, question: &Question) -> Answer {
+    match page(state, question) {
+        Some(page) => Answer::json(page),
+        None => Answer::status(StatusCode::NOT_FOUND),
     }
 }
 
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[derive(Clone)]
-struct Pages(Arc<Mutex<State>>);
-
-impl Pages {
-    fn answer<B>(&self, request: &Request<B>) -> Option<Value> {
-        let (path, query) = (request.uri().path(), request.uri().query());
-        let query = query.unwrap_or_default();
-        let mut state = lock(&self.0);
-        state.asked.push(format!("{path}?{query}"));
-        if path == "/token_keys" {
-            return Some(json!({ "keys": state.keys }));
-        }
-        let bearer = request.headers().get(header::AUTHORIZATION)?;
-        let none = Vec::new();
-        let apps = state.apps.get(bearer.to_str().ok()?).unwrap_or(&none);
-        let page = |apps: Vec<&(String, String)>| {
-            let resources: Vec<_> = apps
-                .into_iter()
-                .map(|(guid, name)| json!({ "guid": guid, "name": name }))
-                .collect();
-            json!({ "pagination": { "next": null }, "resources": resources })
-        };
-        if path == "/v3/service_instances" {
-            return Some(page(Vec::new()));
-        }
-        if path == "/v3/apps" {
-            let names = query
-                .split('&')
-                .find_map(|pair| pair.strip_prefix("names="));
-            let wanted = |name: &str| names.is_none_or(|names| names == name);
-            return Some(page(apps.iter().filter(|app| wanted(&app.1)).collect()));
-        }
-        let guid = path.strip_prefix("/v3/apps/")?;
-        let app = apps.iter().find(|app| app.0 == guid)?;
-        Some(json!({ "guid": app.0 }))
+fn page(state: &State, question: &Question) -> Option<Value> {
+    let path = question.path();
+    if path == "/token_keys" {
+        return Some(json!({ "keys": state.keys }));
     }
-}
-
-impl<B> tower_service::Service<Request<B>> for Pages {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Ready<Result<Response<Body>, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
+    let bearer = question.headers.get(header::AUTHORIZATION)?;
+    let none = Vec::new();
+    let apps = state.apps.get(bearer.to_str().ok()?).unwrap_or(&none);
+    let list = |apps: Vec<&(String, String)>| {
+        let resources: Vec<_> = apps
+            .into_iter()
+            .map(|(guid, name)| json!({ "guid": guid, "name": name }))
+            .collect();
+        json!({ "pagination": { "next": null }, "resources": resources })
+    };
+    if path == "/v3/service_instances" {
+        return Some(list(Vec::new()));
     }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let answer = self.answer(&request);
-        let mut response = Response::new(match &answer {
-            Some(page) => body::full(page.to_string()),
-            None => body::empty(),
-        });
-        if answer.is_none() {
-            *response.status_mut() = StatusCode::NOT_FOUND;
-        }
-        ready(Ok(response))
+    if path == "/v3/apps" {
+        let names = question.parameter("names");
+        let wanted = |name: &str| names.is_none_or(|names| names == name);
+        return Some(list(apps.iter().filter(|app| wanted(&app.1)).collect()));
     }
+    let guid = path.strip_prefix("/v3/apps/")?;
+    let app = apps.iter().find(|app| app.0 == guid)?;
+    Some(json!({ "guid": app.0 }))
 }
