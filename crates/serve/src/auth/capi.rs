@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
-use logweir_net::{body, http_client::HttpClient, tls::ClientTls};
-use serde::Deserialize;
+use http::{HeaderValue, StatusCode, Uri};
+use logweir_net::{http_client::HttpClient, tls::ClientTls};
 
 use super::{
     AuthError, CapiConfig, Denial,
     call::{self, Latencies},
+    pages::{Asker, LARGEST, PER_PAGE},
 };
 use crate::metrics::Gauge;
 
@@ -23,36 +22,6 @@ pub(super) struct Capi {
     service_instances: Gauge,
     apps: Gauge,
     list_service_instances: Gauge,
-}
-
-/// Entries of one page of a list: as many as the API gives.
-const PER_PAGE: &str = "?per_page=5000";
-/// Largest answer, in bytes: such a page.
-const LARGEST: usize = 32 << 20;
-/// Most pages of a list.
-const PAGES: usize = 100;
-
-/// A page of a list.
-#[derive(Deserialize)]
-struct Listed {
-    #[serde(default)]
-    pagination: Pagination,
-    resources: Vec<Resource>,
-}
-
-#[derive(Default, Deserialize)]
-struct Pagination {
-    next: Option<Link>,
-}
-
-#[derive(Deserialize)]
-struct Link {
-    href: String,
-}
-
-#[derive(Deserialize)]
-struct Resource {
-    guid: String,
 }
 
 impl Capi {
@@ -124,29 +93,15 @@ impl Capi {
         &self,
         authorization: &HeaderValue,
     ) -> Result<BTreeSet<String>, Denial> {
+        let asker = self.asker(&self.external, authorization);
         let mut guids = BTreeSet::new();
         for (list, latency) in [
-            ("/v3/apps", &self.apps),
-            ("/v3/service_instances", &self.list_service_instances),
+            ("apps", &self.apps),
+            ("service_instances", &self.list_service_instances),
         ] {
-            let mut path = format!("{list}{PER_PAGE}");
-            for _ in 0..PAGES {
-                let page = self.fetch(&self.external, &path, authorization, latency);
-                let page = page.await?;
-                let page: Listed = match page.status() {
-                    StatusCode::OK => serde_json::from_slice(page.body()).ok(),
-                    _ => None,
-                }
-                .ok_or(Denial::CapiFailed)?;
-                guids.extend(page.resources.into_iter().map(|one| one.guid));
-                let Some(next) = page.pagination.next else {
-                    break;
-                };
-                // Its host may be one that is not reached from here.
-                let next: Uri = next.href.parse().map_err(|_| Denial::CapiFailed)?;
-                let next = next.path_and_query().ok_or(Denial::CapiFailed)?;
-                path = next.as_str().to_owned();
-            }
+            let list = format!("/v3/{list}?{PER_PAGE}");
+            let found = asker.list(&list, latency).await.map_err(failed)?;
+            guids.extend(found.into_iter().map(|one| one.guid));
         }
         Ok(guids)
     }
@@ -158,31 +113,24 @@ impl Capi {
         authorization: &HeaderValue,
         latency: &Gauge,
     ) -> Result<StatusCode, Denial> {
-        let response = self.fetch(base, path, authorization, latency).await?;
-        Ok(response.status())
+        let asker = self.asker(base, authorization);
+        let page = asker.page(path, Some(latency)).await.map_err(failed)?;
+        Ok(page.status())
     }
 
-    async fn fetch(
-        &self,
-        base: &Uri,
-        path: &str,
-        authorization: &HeaderValue,
-        latency: &Gauge,
-    ) -> Result<Response<Bytes>, Denial> {
-        let mut request = Request::new(body::empty());
-        let path = format!("{}{path}", base.path().trim_end_matches('/'));
-        *request.uri_mut() = call::with_path(base, &path).ok_or(Denial::CapiFailed)?;
-        request
-            .headers_mut()
-            .insert(header::AUTHORIZATION, authorization.clone());
-        call::send(&self.client, request, latency)
-            .await
-            .map_err(|error| {
-                tracing::warn!(
-                    error,
-                    "the cloud controller cannot be asked; readers are denied"
-                );
-                Denial::CapiFailed
-            })
+    fn asker<'a>(&'a self, base: &'a Uri, authorization: &'a HeaderValue) -> Asker<'a> {
+        Asker {
+            client: &self.client,
+            base,
+            authorization,
+        }
     }
+}
+
+fn failed(error: String) -> Denial {
+    tracing::warn!(
+        error,
+        "the cloud controller cannot be asked; readers are denied"
+    );
+    Denial::CapiFailed
 }

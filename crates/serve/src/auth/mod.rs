@@ -6,6 +6,7 @@ pub(crate) mod call;
 pub(crate) mod capi;
 mod config;
 pub(crate) mod jwt;
+pub(crate) mod pages;
 #[cfg(test)]
 pub(crate) mod stub;
 pub(crate) mod token_keys;

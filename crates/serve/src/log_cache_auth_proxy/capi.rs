@@ -3,20 +3,12 @@
 use std::{
     collections::{BTreeSet, HashMap},
     path::Path,
-    time::Duration,
 };
 
-use bytes::Bytes;
-use http::{HeaderValue, Request, StatusCode, Uri, header};
+use http::{HeaderValue, StatusCode, Uri};
 use logweir_drain::names::is_guid;
-use logweir_net::{
-    body,
-    http_client::{HttpClient, HttpClientSettings},
-    tls::ClientTls,
-};
+use logweir_net::{http_client::HttpClient, tls::ClientTls};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Deserialize;
-use tokio::time::Instant;
 
 use super::config::{LogCacheAuthProxyConfig, ProxyCapiConfig};
 use crate::{
@@ -24,15 +16,10 @@ use crate::{
         AuthError,
         cache::{Grant, GrantCache},
         call,
+        pages::{Asker, LARGEST, PER_PAGE},
     },
     metrics::{Gauge, Registry},
 };
-
-/// A page holds up to 5,000 entries of some kilobytes.
-const ANSWER_BYTES: usize = 64 << 20;
-
-/// More pages than any installation has.
-const PAGES: usize = 1000;
 
 /// Why the API did not say.
 pub(super) type CapiError = String;
@@ -46,31 +33,6 @@ pub(super) struct Capi {
     apps: Gauge,
     services: Gauge,
     names: Gauge,
-}
-
-#[derive(Deserialize)]
-struct Page {
-    #[serde(default)]
-    pagination: Pagination,
-    #[serde(default)]
-    resources: Vec<Resource>,
-}
-
-#[derive(Default, Deserialize)]
-struct Pagination {
-    next: Option<Link>,
-}
-
-#[derive(Deserialize)]
-struct Link {
-    href: String,
-}
-
-#[derive(Deserialize)]
-struct Resource {
-    guid: String,
-    #[serde(default)]
-    name: String,
 }
 
 impl Capi {
@@ -94,17 +56,12 @@ impl Capi {
         let skip = *skip_verify && named;
         let certificates = call::certificates("capi.ca", &[&base], ca, None, skip)?;
         let name = (named && !server_name.is_empty()).then(|| server_name.clone());
-        let settings = HttpClientSettings {
-            connect_timeout: Duration::from_secs(10),
-            total_timeout: Duration::from_secs(20),
-            max_body: ANSWER_BYTES,
-        };
         let latency = |name, call| {
             let help = format!("Duration of the last call of CAPI {call}, in nanoseconds.");
             registry.gauge(name, &help, "nanoseconds", &[])
         };
         Ok(Self {
-            client: HttpClient::new(certificates.clone(), name, settings),
+            client: call::client(certificates.clone(), name, LARGEST),
             certificates,
             base,
             cache: GrantCache::new(config.cache_ttl, config.cache_entries),
@@ -143,8 +100,10 @@ impl Capi {
         if self.cache.holds(grant) {
             return Ok(true);
         }
+        let asker = self.asker(caller);
         for kind in ["apps", "service_instances"] {
-            let (status, _) = self.ask(&format!("/v3/{kind}/{source}"), caller).await?;
+            let answer = asker.page(&format!("/v3/{kind}/{source}"), None).await?;
+            let status = answer.status();
             if status == StatusCode::OK {
                 self.cache.remember(grant);
                 return Ok(true);
@@ -165,11 +124,9 @@ impl Capi {
         caller: &HeaderValue,
     ) -> Result<BTreeSet<String>, CapiError> {
         let mut all = BTreeSet::new();
-        for (list, latency) in [
-            ("/v3/apps?per_page=5000", &self.apps),
-            ("/v3/service_instances?per_page=5000", &self.services),
-        ] {
-            let found = self.list(list, caller, latency).await?;
+        for (list, latency) in [("apps", &self.apps), ("service_instances", &self.services)] {
+            let list = format!("/v3/{list}?{PER_PAGE}");
+            let found = self.asker(caller).list(&list, latency).await?;
             all.extend(found.into_iter().map(|found| found.guid));
         }
         Ok(all)
@@ -192,58 +149,19 @@ impl Capi {
             let names: Vec<&str> = names.iter().map(|name| **name).collect();
             let names = names.join(",");
             let names = utf8_percent_encode(&names, NON_ALPHANUMERIC);
-            let list = format!("/v3/apps?names={names}&per_page=5000");
-            for app in self.list(&list, caller, &self.names).await? {
+            let list = format!("/v3/apps?names={names}&{PER_PAGE}");
+            for app in self.asker(caller).list(&list, &self.names).await? {
                 guids.entry(app.name).or_default().push(app.guid);
             }
         }
         Ok(guids)
     }
 
-    async fn list(
-        &self,
-        first: &str,
-        caller: &HeaderValue,
-        latency: &Gauge,
-    ) -> Result<Vec<Resource>, CapiError> {
-        let mut all = Vec::new();
-        let mut path = first.to_owned();
-        for _ in 0..PAGES {
-            let start = Instant::now();
-            let answer = self.ask(&path, caller).await;
-            latency.set(start.elapsed().as_nanos() as f64);
-            let (status, body) = answer?;
-            if status != StatusCode::OK {
-                return Err(format!("the cloud controller answered {status}"));
-            }
-            let page: Page = serde_json::from_slice(&body)
-                .map_err(|error| format!("the cloud controller's list cannot be read: {error}"))?;
-            all.extend(page.resources);
-            let Some(next) = page.pagination.next else {
-                return Ok(all);
-            };
-            // The same server, whatever it calls itself.
-            let next: Uri = next
-                .href
-                .parse()
-                .map_err(|error| format!("the cloud controller's next page: {error}"))?;
-            path = next
-                .path_and_query()
-                .map_or("/", |next| next.as_str())
-                .to_owned();
+    fn asker<'a>(&'a self, authorization: &'a HeaderValue) -> Asker<'a> {
+        Asker {
+            client: &self.client,
+            base: &self.base,
+            authorization,
         }
-        Err(format!("the cloud controller has more than {PAGES} pages"))
-    }
-
-    async fn ask(&self, path: &str, caller: &HeaderValue) -> Result<(StatusCode, Bytes), String> {
-        let mut request = Request::new(body::empty());
-        let url = call::with_path(&self.base, path);
-        *request.uri_mut() = url.ok_or_else(|| format!("{path:?} is no path"))?;
-        request
-            .headers_mut()
-            .insert(header::AUTHORIZATION, caller.clone());
-        let answer = self.client.send(request).await;
-        let (head, body) = answer.map_err(|error| error.to_string())?.into_parts();
-        Ok((head.status, body))
     }
 }

@@ -59,7 +59,7 @@ pub async fn start(
     let tls = tls.map(|tls| syslog_in::load("the syslog door", tls, context));
     let tls = tls.transpose()?;
     let to = to_node(&config, &readiness, context, &mut started)?;
-    let (metrics, status) = (config.metrics.clone(), config.status);
+    let (metrics, page) = (config.metrics.clone(), config.status);
 
     let name = "syslog";
     let listener = listen::bind(config.listen)
@@ -90,15 +90,8 @@ pub async fn start(
     context.shutdown.tracker.spawn(accepting);
     end_with(&to.exchange, &[clients], context);
     show(&registry, counts, to);
-    doors::status(
-        status,
-        metrics.as_ref(),
-        &readiness,
-        &registry,
-        context,
-        &mut started,
-    )
-    .await?;
+    let metrics = metrics.as_ref();
+    doors::status(page, metrics, &readiness, &registry, context, &mut started).await?;
     part.ready();
     Ok(started)
 }

@@ -48,18 +48,11 @@ pub async fn start(
         call: Call::BatchSender,
     };
     let agent = ToAgent::start(&plan, context, &mut started)?;
-    let (metrics, status) = (config.metrics.clone(), config.status);
+    let (metrics, page) = (config.metrics.clone(), config.status);
     let scrapes = scrape(config, agent.sinks(), &registry, context);
     agent.finish(&[scrapes], &registry, context);
-    doors::status(
-        status,
-        metrics.as_ref(),
-        &readiness,
-        &registry,
-        context,
-        &mut started,
-    )
-    .await?;
+    let metrics = metrics.as_ref();
+    doors::status(page, metrics, &readiness, &registry, context, &mut started).await?;
     part.ready();
     Ok(started)
 }
