@@ -90,9 +90,9 @@ fn batch(count: usize, bytes: usize) -> Bytes {
 }
 
 fn endless(every: Duration) -> impl Stream<Item = Result<Bytes, Status>> + Send {
-    stream::unfold((), move |()| async move {
-        tokio::time::sleep(every).await;
-        Some((Ok(batch(1, 10)), ()))
+    stream::unfold(tokio::time::interval(every), |mut ticks| async move {
+        ticks.tick().await;
+        Some((Ok(batch(1, 10)), ticks))
     })
 }
 

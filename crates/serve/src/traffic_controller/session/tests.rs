@@ -101,6 +101,15 @@ impl Rig {
     }
 }
 
+/// Lets so much time pass, in steps, so that every timer of the session fires at its moment.
+async fn pass(time: Duration) {
+    let step = Duration::from_millis(10);
+    let end = Instant::now() + time;
+    while Instant::now() < end {
+        tokio::time::advance(step).await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn each_envelope_is_one_binary_message() {
     let mut rig = rig().await;
@@ -142,7 +151,7 @@ async fn a_ping_comes_at_once_and_then_after_each_rest() {
 async fn an_unanswered_ping_ends_the_session_with_the_reason() {
     let mut rig = rig().await;
     // Nobody reads, so nobody answers.
-    tokio::time::sleep(Duration::from_millis(30_100)).await;
+    pass(Duration::from_millis(30_500)).await;
     let reason = "Client did not respond to ping before keep-alive timeout expired.";
     assert_eq!(rig.closed().await, (1008, reason.to_owned()));
     assert_eq!(rig.session.await.unwrap(), End::Unanswered);
@@ -241,7 +250,7 @@ async fn a_client_that_does_not_read_is_told_what_it_lost_and_closed() {
     rig.runs.try_send(run(&["c"])).unwrap();
     // Reads again when the session has given up on it, but not yet on telling it.
     let begun = Instant::now();
-    tokio::time::sleep(Duration::from_millis(5_500)).await;
+    pass(Duration::from_millis(5_500)).await;
     assert_eq!(rig.text().await, big);
     assert_eq!(rig.text().await, "lost 3");
     assert_eq!(
@@ -285,7 +294,7 @@ async fn a_client_that_reads_slowly_is_no_slow_consumer() {
     let mut got = 0;
     // 64 bytes every 4 s: more than a minute for all of it.
     while got < 1000 {
-        tokio::time::sleep(Duration::from_secs(4)).await;
+        pass(Duration::from_secs(4)).await;
         let mut some = [0; 64];
         let read = io.read(&mut some).await.unwrap();
         assert!(read > 0, "ended after {got} bytes");
