@@ -57,8 +57,11 @@ pub use sources::Sources;
 /// What is less is no clock that was set back.
 const SECOND: i64 = 1_000_000_000;
 
-/// Parts of the sources, each under a lock of its own.
-const SHARDS: usize = 64;
+/// Parts of the sources, each under a lock of its own: few enough that a batch has several
+/// envelopes of each.
+const SHARDS: usize = 16;
+/// Most envelopes that are put under one lock.
+const AT_ONCE: usize = 128;
 
 /// The latest envelopes of every source. Shared by reference: each method takes short
 /// locks of its own.
@@ -164,26 +167,19 @@ impl Store {
     pub fn put<'a>(&self, now: i64, envelopes: impl IntoIterator<Item = Put<'a>>) {
         let terms = Terms { now, ..self.terms };
         self.came(now);
+        let envelopes = envelopes.into_iter();
+        let envelopes = envelopes.filter(|put| put.envelope.len() <= Self::ENVELOPE_BYTES);
+        let envelopes = envelopes.map(|put| (self.hasher.hash_one(put.source_id), put));
+        let mut envelopes: Vec<(u64, Put<'a>)> = envelopes.collect();
+        // Those of one source stay in their order.
+        envelopes.sort_by_key(|(hash, _)| shard_of(*hash));
         let mut filled = Vec::new();
-        let mut held: Option<MutexGuard<'_, Shard>> = None;
-        for put in envelopes {
-            if put.envelope.len() > Self::ENVELOPE_BYTES {
-                continue;
+        for of_shard in envelopes.chunk_by(|(a, _), (b, _)| shard_of(*a) == shard_of(*b)) {
+            let index = shard_of(of_shard[0].0);
+            for part in of_shard.chunks(AT_ONCE) {
+                self.shard(index).put(part, terms, &mut filled);
             }
-            let hash = self.hasher.hash_one(put.source_id);
-            let index = shard_of(hash);
-            let mut shard = match held.take() {
-                Some(shard) if shard.index == index => shard,
-                // One lock at a time.
-                before => {
-                    drop(before);
-                    self.shard(index)
-                }
-            };
-            filled.extend(shard.put(hash, &put, terms));
-            held = Some(shard);
         }
-        drop(held);
         self.pack(filled);
         self.make_room();
     }

@@ -76,10 +76,11 @@ pub(crate) struct Open {
 }
 
 impl Open {
-    pub(crate) fn new() -> Self {
+    /// One with room for so many bytes.
+    pub(crate) fn new(room: usize) -> Self {
         Self {
             head: Head::EMPTY,
-            bytes: Vec::new(),
+            bytes: Vec::with_capacity(room),
             before: Before::default(),
             saved: 0,
         }

@@ -126,14 +126,30 @@ impl Shard {
         slot
     }
 
-    /// Keeps an envelope.
-    pub(crate) fn put(&mut self, hash: u64, put: &Put<'_>, terms: Terms) -> Option<Filled> {
-        let slot = self.place(hash, put.source_id);
+    /// Keeps envelopes, each with the hash of its source. What they filled is to be
+    /// compressed.
+    pub(crate) fn put(&mut self, puts: &[(u64, Put<'_>)], terms: Terms, filled: &mut Vec<Filled>) {
+        // All are looked up before the first is written: of thousands of sources none is in
+        // the processor's cache, and so it waits for several of them at a time.
+        let slots = puts
+            .iter()
+            .map(|(hash, put)| self.place(*hash, put.source_id));
+        let slots: Vec<usize> = slots.collect();
+        let sources = slots.iter().filter_map(|slot| self.source(*slot));
+        let ends = sources.zip(puts);
+        let ends = ends.map(|(source, (_, put))| source.end_of(put.types));
+        std::hint::black_box(ends.fold(0, u8::wrapping_add));
+        for (slot, (_, put)) in slots.into_iter().zip(puts) {
+            filled.extend(self.append(slot, put, terms));
+        }
+    }
+
+    fn append(&mut self, slot: usize, put: &Put<'_>, terms: Terms) -> Option<Filled> {
+        let source = self.sources[slot].as_mut()?;
         let sequence = self.next;
         self.next += 1;
         self.figures.put += 1;
         self.figures.envelopes += 1;
-        let source = self.sources[slot].as_mut()?;
         let filled = source.append(put, sequence, terms);
         let gone = source.drop_over(put.types, terms.most);
         if self.tracked && !source.listed {

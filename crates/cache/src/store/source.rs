@@ -71,18 +71,27 @@ impl Source {
         terms: Terms,
     ) -> Option<(u64, Bytes)> {
         self.count(1, put.timestamp, put.timestamp);
-        let name = Arc::clone(&self.name);
         let lane = self.lane(put.types);
         let full = lane.full();
         lane.count += 1;
-        let open = lane.open.get_or_insert_with(Open::new);
+        let room = lane.room();
+        let open = lane.open.get_or_insert_with(|| Open::new(room));
         let key = (put.timestamp, sequence, terms.now);
-        open.append(&name, key, put.envelope, full);
+        open.append(put.source_id, key, put.envelope, full);
         if open.bytes.len() < full && open.head.count < terms.block {
             return None;
         }
         let sealed = lane.seal()?;
         Some((sealed.head.first, sealed.body.clone()))
+    }
+
+    /// The last byte of the open block of a type: to have looked there.
+    pub(crate) fn end_of(&self, types: Types) -> u8 {
+        let lane = self.lanes.iter().find(|lane| lane.types == types);
+        let open = lane.and_then(|lane| lane.open.as_ref());
+        open.and_then(|open| open.bytes.last())
+            .copied()
+            .unwrap_or(0)
     }
 
     /// Adds to the figures what has come.
