@@ -96,6 +96,7 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
         readers: Arc::clone(&readers),
     };
     let logplex = logplex::open(config.logplex.clone(), ground, context).await?;
+    logplex.input.show(&registry);
     let kept = Local::of_exchange(store, recents.clone(), Arc::clone(&readers));
     let cache = Arc::new(Cache::new(Arc::new(kept)));
     log_cache::collect(&cached, &cache);
@@ -143,7 +144,15 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
 
     let at = (config.syslog, config.syslog_udp);
     let own = &config.syslog_in;
-    let syslog = syslog_in::open(at, own, (&tagged, &logplex.input), &registry, context, &mut started).await?;
+    let syslog = syslog_in::open(
+        at,
+        own,
+        (&tagged, &logplex.input),
+        &registry,
+        context,
+        &mut started,
+    )
+    .await?;
     let at = config.statsd;
     let own = &config.statsd_lines;
     let statsd = statsd::open(at, own, &tagged, &registry, context, &mut started)?;
@@ -233,7 +242,7 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
             ("log-cache", cached),
             ("syslog-agent", drain_metrics),
         ],
-        access: MetricsAccess::of_door(config.http, Some(authorizer)),
+        access: MetricsAccess::of_door(config.http, Some(Arc::clone(&authorizer))),
     };
     let front = Front::new(Some(gateway), Some(pages), AccessLog::Tracing)
         .with_traffic_controller(controller)
@@ -242,6 +251,7 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
         .with_logplex(logplex::Pages::new(
             Arc::clone(&logplex),
             logplex::Door::Front,
+            Some(authorizer),
         ));
     let settings = Front::http_settings();
     doors::http(

@@ -8,13 +8,15 @@ use std::{
     },
 };
 
-use crate::complaints::Complaints;
+use crate::{complaints::Complaints, metrics::Snapshot};
 
 /// One thing that is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Count {
     /// Messages with a known token, also where its channel is unknown.
     Received,
+    /// Messages that were published.
+    Taken,
     /// Pieces that are no frame, and messages without a token where they need one.
     Malformed,
     /// Messages that were longer than may be, and went on without their end.
@@ -45,8 +47,9 @@ pub(crate) enum Count {
 
 impl Count {
     /// Each, in this order.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Received,
+        Self::Taken,
         Self::Malformed,
         Self::Cut,
         Self::Incomplete,
@@ -72,7 +75,69 @@ pub(crate) struct Counts {
     pub(super) unknown: Complaints,
 }
 
+/// Metrics, each with what it counts by the value of its label.
+type Family = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static [(&'static str, Count)],
+);
+
+const FAMILIES: [Family; 4] = [
+    (
+        "logweir_logplex_messages",
+        "Logplex messages by what became of them.",
+        "outcome",
+        &[
+            ("taken", Count::Taken),
+            ("malformed", Count::Malformed),
+            ("unknown_token", Count::UnknownToken),
+            ("unknown_channel", Count::UnknownChannel),
+            ("forbidden", Count::Forbidden),
+            ("looped", Count::Looped),
+        ],
+    ),
+    (
+        "logweir_logplex_batches",
+        "Requests to /logs by what became of them.",
+        "outcome",
+        &[
+            ("taken", Count::Batches),
+            ("repeated", Count::BatchesRepeated),
+            ("refused", Count::BatchesFailed),
+        ],
+    ),
+    (
+        "logweir_logplex_oddities",
+        "What was wrong with messages and requests that were taken all the same.",
+        "what",
+        &[
+            ("cut", Count::Cut),
+            ("incomplete", Count::Incomplete),
+            ("count_mismatch", Count::CountMismatches),
+        ],
+    ),
+    (
+        "logweir_logplex_lost_before",
+        "Messages that senders say never left them.",
+        "how",
+        &[
+            ("dropped", Count::DroppedBefore),
+            ("lost", Count::LostBefore),
+        ],
+    ),
+];
+
 impl Counts {
+    /// Shows all but the channels.
+    pub(super) fn show(&self, to: &mut Snapshot) {
+        for (name, help, label, series) in FAMILIES {
+            for (value, count) in series {
+                to.counter(name, help, &[(label, value)], self.get(*count));
+            }
+        }
+    }
+
     /// How often a thing came about since the start.
     pub(crate) fn get(&self, count: Count) -> u64 {
         self.counts[count as usize].load(Relaxed)

@@ -205,6 +205,7 @@ impl Intake {
         if self.looped.as_ref() == Some(&channel.id) {
             return self.count(Count::Looped);
         }
+        self.counted[Count::Taken as usize] += 1;
         let lines = self.lines.get_or_insert_with(|| self.input.lines());
         let out = lines.frame(message);
         let source = channel.source_id();

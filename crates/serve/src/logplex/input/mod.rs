@@ -22,7 +22,7 @@ pub(crate) use intake::{Intake, Writer};
 
 use self::{dedupe::Dedupe, intake::Lines};
 use super::registry::Registry;
-use crate::outlet::OpenSink;
+use crate::{metrics, outlet::OpenSink};
 
 /// So many sinks are kept for the next requests.
 const IDLE: usize = 16;
@@ -46,6 +46,12 @@ impl Input {
             dedupe: Dedupe::new(window),
             counts: Counts::default(),
         })
+    }
+
+    /// Shows the counts among the metrics.
+    pub(crate) fn show(self: &Arc<Self>, registry: &metrics::Registry) {
+        let shown = Arc::clone(self);
+        registry.collect(move |to| shown.counts.show(to));
     }
 
     /// What came in and what became of it.
