@@ -7,6 +7,7 @@ mod writer;
 use std::{collections::BTreeSet, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
+use logweir_drain::logplex_url::LogplexUrl;
 use thiserror::Error;
 
 pub use self::bounds::Bounds;
@@ -137,11 +138,12 @@ impl Book {
             .numbered(Counter::Channel, move |registry, number| {
                 bounds.one_more_channel(registry)?;
                 bounds.tokens(tokens.len())?;
-                let channel = Arc::new(Channel {
-                    name,
-                    source,
-                    ..Channel::new(number.to_string())
-                });
+                let mut channel = Channel::new(number.to_string());
+                channel.name = name;
+                if let Some(source) = source {
+                    channel.set_source(source);
+                }
+                let channel = Arc::new(channel);
                 let tokens = tokens.into_iter();
                 let tokens = tokens.map(|name| new_token(&channel.id, name));
                 let tokens: Vec<_> = tokens.collect();
@@ -176,7 +178,9 @@ impl Book {
             }
             let mut channel = there.as_deref().cloned();
             let mut channel = channel.take().unwrap_or_else(|| Channel::new(id));
-            channel.source = source.or(channel.source);
+            if let Some(source) = source {
+                channel.set_source(source);
+            }
             let channel = Arc::new(channel);
             let mut changes = vec![Change::Channel(Arc::clone(&channel))];
             let mut tokens = Vec::new();
@@ -208,26 +212,24 @@ impl Book {
         self.writer.commit(scope, plan).await
     }
 
-    /// What is refused to a channel, and which V2 source it is; none of either: as it was.
-    /// The empty source stands for the channel's id.
+    /// What is refused to a channel from now on, and which V2 source it is: the empty one
+    /// stands for the channel's id, and none for the one that it was.
     ///
     /// # Errors
     /// As [`BookError`] says.
     pub async fn set_channel(
         &self,
         id: &str,
-        flags: Option<ChannelFlags>,
         source: Option<&str>,
+        flags: impl FnOnce(ChannelFlags) -> ChannelFlags + Send + 'static,
     ) -> Result<Arc<Channel>, BookError> {
         let source: Option<Arc<str>> = source.map(Arc::from);
         self.of_channel(id, move |_, channel| {
             let mut channel = Channel::clone(channel);
-            channel.flags = flags.unwrap_or(channel.flags);
-            channel.source = match source {
-                Some(source) if source.is_empty() || source == channel.id => None,
-                Some(source) => Some(source),
-                None => channel.source,
-            };
+            channel.flags = flags(channel.flags);
+            if let Some(source) = source {
+                channel.set_source(source);
+            }
             let channel = Arc::new(channel);
             Ok((vec![Change::Channel(Arc::clone(&channel))], channel))
         })
@@ -292,19 +294,22 @@ impl Book {
         self.new_drain(channel, None).await
     }
 
-    /// A drain. The URL is one that was checked, in its canonical form: equal text is an
-    /// equal drain.
+    /// A drain with a URL that no other drain of its channel has.
     ///
     /// # Errors
     /// As [`BookError`] says.
-    pub async fn add_drain(&self, channel: &str, url: &str) -> Result<Arc<Drain>, BookError> {
-        self.new_drain(channel, Some(url.into())).await
+    pub async fn add_drain(
+        &self,
+        channel: &str,
+        url: &LogplexUrl,
+    ) -> Result<Arc<Drain>, BookError> {
+        self.new_drain(channel, Some(url.clone())).await
     }
 
     async fn new_drain(
         &self,
         channel: &str,
-        url: Option<Arc<str>>,
+        url: Option<LogplexUrl>,
     ) -> Result<Arc<Drain>, BookError> {
         let bounds = Arc::clone(&self.bounds);
         let channel: Arc<str> = channel.into();
@@ -320,7 +325,7 @@ impl Book {
                 id,
                 token: ids::drain_token(),
                 channel: Arc::clone(&channel.id),
-                url,
+                url: url.map(|url| url.reveal().into()),
             });
             Ok((vec![Change::Drain(Arc::clone(&drain))], drain))
         };
@@ -336,19 +341,19 @@ impl Book {
         &self,
         channel: &str,
         id: u64,
-        url: &str,
+        url: &LogplexUrl,
     ) -> Result<Arc<Drain>, BookError> {
         let bounds = Arc::clone(&self.bounds);
-        let url: Arc<str> = url.into();
+        let url = url.clone();
         self.of_channel(channel, move |registry, channel| {
             let mut others = registry.drains_of(&channel.id);
             let at = others.iter().position(|drain| drain.id == id);
             let mut drain = Drain::clone(&others.remove(at.ok_or(BookError::NoDrain)?));
-            if drain.url.as_ref() == Some(&url) {
+            if bounds::leads_to(&drain, &url) {
                 return Ok((Vec::new(), Arc::new(drain)));
             }
             bounds.one_more_drain(&others, &url)?;
-            drain.url = Some(url);
+            drain.url = Some(url.reveal().into());
             let drain = Arc::new(drain);
             Ok((vec![Change::Drain(Arc::clone(&drain))], drain))
         })

@@ -6,20 +6,28 @@
 //! | to do this | look at |
 //! |---|---|
 //! | answer a request | [`Pages`] |
+//! | take lines in | [`input`] |
+//! | read the lines of a channel | [`tail`] |
 //! | hand lines on, wherever their channel lives | [`Logplex::lines`] |
 //! | know whether a channel lives here | [`Owners`] |
 //! | start all of it | `start` |
 
+mod access;
+mod api;
 pub mod book;
 mod change;
 mod cluster;
 mod config;
 mod ids;
+pub(crate) mod input;
 pub mod model;
 mod pages;
+mod pass;
+pub mod redis;
 pub mod registry;
 mod start;
 pub mod store;
+mod tail;
 
 use std::sync::{Arc, OnceLock};
 
@@ -56,6 +64,22 @@ pub struct Logplex {
     /// What channels, tokens, drains, credentials and sessions there are, and the way to
     /// change it.
     pub(crate) book: book::Book,
+    /// Who calls.
+    pub(crate) access: access::Access,
+    /// Where lines come in.
+    pub(crate) input: Arc<input::Input>,
+    /// Reads channels: sessions and channel logs.
+    pub(crate) tails: tail::Tails,
+}
+
+impl Logplex {
+    /// Says who calls, if operators want to know.
+    fn note(&self, caller: &access::Caller, request: &http::request::Parts) {
+        if self.book.registry().rods().log_api_user {
+            let (method, path) = (&request.method, request.uri.path());
+            tracing::info!(user = caller.name(), %method, path, "the API of Logplex is used");
+        }
+    }
 }
 
 /// What the URLs begin with that are told to clients, without a slash at the end. They are

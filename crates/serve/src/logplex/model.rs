@@ -30,6 +30,12 @@ impl Channel {
         }
     }
 
+    /// Makes it a V2 source; its own id, if that is empty.
+    pub(super) fn set_source(&mut self, source: Arc<str>) {
+        let other = !source.is_empty() && source != self.id;
+        self.source = other.then_some(source);
+    }
+
     /// The source whose envelopes are the channel's lines.
     pub fn source_id(&self) -> &Arc<str> {
         self.source.as_ref().unwrap_or(&self.id)

@@ -15,8 +15,8 @@ use http_body_util::BodyExt;
 use logweir_net::body::{Body, BoxError};
 use tower_service::Service;
 
-use super::Logplex;
-use crate::front::answer::not_found;
+use super::{Logplex, api};
+use crate::auth::Authorizer;
 
 /// Which of Logplex's doors a request came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,12 +36,18 @@ pub enum Door {
 pub struct Pages {
     logplex: Arc<Logplex>,
     door: Door,
+    operators: Option<Arc<Authorizer>>,
 }
 
 impl Pages {
-    /// Of one door.
-    pub fn new(logplex: Arc<Logplex>, door: Door) -> Self {
-        Self { logplex, door }
+    /// Of one door. `/api/logplex` is there for whoever the authorizer takes for an operator,
+    /// and for the key of the process.
+    pub fn new(logplex: Arc<Logplex>, door: Door, operators: Option<Arc<Authorizer>>) -> Self {
+        Self {
+            logplex,
+            door,
+            operators,
+        }
     }
 
     /// Whether a path of the front door is Logplex's.
@@ -68,8 +74,8 @@ impl Pages {
 
     /// Answers one request.
     pub(crate) async fn answer(&self, request: Request<Body>) -> Response<Body> {
-        let _ = (&self.logplex.config, self.door, request);
-        not_found()
+        let operators = self.operators.as_deref();
+        api::answer(&self.logplex, self.door, operators, request).await
     }
 }
 

@@ -6,16 +6,26 @@ use logweir_cache::Store;
 use logweir_net::tls::{Alpn, ClientAuth, ServerTls, TlsPaths};
 use logweir_route::Exchange;
 
-use super::{book::Book, Door, Logplex, LogplexConfig, Owners, Pages, Urls};
+use super::{
+    Door, Logplex, LogplexConfig, Owners, Pages, Urls,
+    access::Access,
+    book::Book,
+    input::{self, Input},
+    tail::{History, HistorySettings, Tails},
+};
 use crate::{
+    auth::{AuthConfig, Authorizer},
     context::{ServeContext, StartError, Started},
     doors,
     front::{Front, Readiness},
-    gateway::HttpsFiles,
+    gateway::{self, HttpsFiles},
     grpc::{Readers, ReadersOptions, Sink, Upstream},
+    log_cache::{Cache, Local},
     metrics::Registry,
+    outlet::OpenSink,
     recents::{RecentConfig, Recents},
     router::{end_with, exchange_limits},
+    syslog_in,
 };
 
 /// Largest envelope of the role's exchange, in bytes: a message and what is said of it.
@@ -68,22 +78,40 @@ impl Ground {
 pub(crate) async fn open(
     config: LogplexConfig,
     ground: Ground,
-    _context: &ServeContext,
+    context: &ServeContext,
 ) -> Result<Arc<Logplex>, StartError> {
     let book = Book::start(&config).await;
     let book = book.map_err(|error| StartError::Setting(error.to_string()))?;
     let exchange = Arc::clone(&ground.exchange);
-    let lines = Arc::new(move || Box::new(exchange.publisher()) as Box<dyn Sink>);
+    let lines: OpenSink = Arc::new(move || Box::new(exchange.publisher()) as Box<dyn Sink>);
+    let registry = Arc::clone(book.registry());
+    let input = Input::new(registry, Arc::clone(&lines), config.dedupe_window);
+    let owners = Owners::alone();
+    let kept = Local::of_exchange(
+        Arc::clone(&ground.store),
+        ground.recents.clone(),
+        Arc::clone(&ground.readers),
+    );
+    let cache = Arc::new(Cache::new(Arc::new(kept)));
+    let history = History::new(HistorySettings {
+        lines: config.history_lines,
+        exact: false,
+    });
+    let stop = context.shutdown.stop.clone();
+    let tails = Tails::new(book.clone(), cache, owners.clone(), history, stop);
     Ok(Arc::new(Logplex {
-        config,
+        tails,
         urls: Urls::default(),
         exchange: ground.exchange,
         store: ground.store,
         recents: ground.recents,
         readers: ground.readers,
         lines,
-        owners: Owners::alone(),
+        owners,
+        input,
+        access: Access::new(Arc::clone(book.registry()), &config.auth_key),
         book,
+        config,
     }))
 }
 
@@ -116,28 +144,53 @@ pub async fn start(config: LogplexConfig, context: &ServeContext) -> Result<Star
     let registry = Registry::new();
     let ground = Ground::of_role(&config, &mut started);
     let logplex = open(config, ground, context).await?;
+    logplex.input.show(&registry);
     let config = &logplex.config;
     let tls = match &config.https {
         None => None,
         Some(files) => Some(https(files, context)?),
     };
+    let operators = operators(config, &registry, context)?;
     for (name, address, door) in [
         ("api", config.listen, Door::Legacy),
         ("v3", config.v3, Door::V3),
         ("input", config.input, Door::Input),
     ] {
-        let pages = Pages::new(Arc::clone(&logplex), door);
+        let pages = Pages::new(Arc::clone(&logplex), door, operators.clone());
         let settings = Front::http_settings();
         let tls = tls.clone();
         doors::http(name, address, tls, settings, pages, context, &mut started).await?;
     }
+    let tls_input = match &config.syslog_tls {
+        None => None,
+        Some(files) => Some(syslog_in::load("the syslog door", files, context)?),
+    };
+    let (door, strict) = (("syslog", config.syslog), config.strict);
+    let input = (Arc::clone(&logplex.input), strict);
+    let senders = input::tcp::open(door, tls_input, input, &registry, context, &mut started);
+    let senders = senders.await?;
     let (api, v3) = (started.address("api"), started.address("v3"));
     logplex.name_urls(api, v3, tls.is_some());
     let (page, metrics) = (config.status, config.metrics.as_ref());
     doors::status(page, metrics, &readiness, &registry, context, &mut started).await?;
-    end_with(&logplex.exchange, &[], context);
+    end_with(&logplex.exchange, &[senders], context);
     part.ready();
     Ok(started)
+}
+
+/// Who may use `/api/logplex` without the key of the process; nobody if the door is open to
+/// others and nothing says who they are.
+fn operators(
+    config: &LogplexConfig,
+    registry: &Registry,
+    context: &ServeContext,
+) -> Result<Option<Arc<Authorizer>>, StartError> {
+    let guarded = gateway::guard(&config.auth, config.listen, None, registry, context);
+    match guarded {
+        Ok((authorizer, _)) => Ok(Some(authorizer)),
+        Err(_) if config.auth == AuthConfig::default() => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn https(files: &HttpsFiles, context: &ServeContext) -> Result<ServerTls, StartError> {

@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use logweir_drain::logplex_url::{self, LogplexUrl};
+
 use super::BookError;
 use crate::logplex::{model::Drain, registry::Registry};
 
@@ -51,12 +53,16 @@ impl Bounds {
     }
 
     /// Whether a channel that has these may have this one too.
-    pub(super) fn one_more_drain(&self, there: &[Arc<Drain>], url: &str) -> Result<(), BookError> {
-        let urls = || there.iter().filter_map(|drain| drain.url.as_deref());
-        if urls().any(|other| other == url) {
+    pub(super) fn one_more_drain(
+        &self,
+        there: &[Arc<Drain>],
+        url: &LogplexUrl,
+    ) -> Result<(), BookError> {
+        if there.iter().any(|drain| leads_to(drain, url)) {
             return Err(BookError::DrainExists);
         }
-        match urls().count() < self.drains_per_channel {
+        let count = there.iter().filter(|drain| drain.url.is_some()).count();
+        match count < self.drains_per_channel {
             true => Ok(()),
             false => Err(BookError::TooManyDrains),
         }
@@ -69,4 +75,10 @@ impl Bounds {
             false => Err(BookError::TooMany("reserved drains of this channel")),
         }
     }
+}
+
+/// Whether a drain has this URL: what is written otherwise and means the same is the same.
+pub(super) fn leads_to(drain: &Drain, url: &LogplexUrl) -> bool {
+    let there = drain.url.as_deref().map(logplex_url::check);
+    matches!(there, Some(Ok(there)) if there == *url)
 }

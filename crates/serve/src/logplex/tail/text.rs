@@ -68,7 +68,11 @@ fn event(line: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(rest[..end.unwrap_or(rest.len())].as_bytes());
         out.push(b'\n');
         let Some(end) = end else { break };
-        let broken = if rest[end..].starts_with("\r\n") { 2 } else { 1 };
+        let broken = if rest[end..].starts_with("\r\n") {
+            2
+        } else {
+            1
+        };
         rest = &rest[end + broken..];
     }
     out.push(b'\n');
