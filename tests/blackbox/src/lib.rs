@@ -16,6 +16,7 @@ pub mod envelopes;
 pub mod events;
 pub mod fleet;
 pub mod http;
+pub mod logplex;
 pub mod multipart;
 pub mod nozzles;
 pub mod otlp;
