@@ -9,12 +9,12 @@ pub mod rod;
 pub mod session;
 pub mod token;
 
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::{
     exit::Failure,
-    front::{Front, Where, escaped},
+    front::{Answer, Front, Where, escaped},
 };
 
 /// Fields of Logplex's answers in which a refusal is told.
@@ -39,7 +39,23 @@ impl Api {
 
     /// The same where success has no words.
     async fn done(&self, method: Method, path: &str, body: Option<&Value>) -> Result<(), Failure> {
-        self.0.ask(method, path, body).await?.done(&WORDS)
+        self.answer(method, path, body).await?.done(&WORDS)
+    }
+
+    async fn answer(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Answer, Failure> {
+        let answer = self.0.ask(method, path, body).await?;
+        match answer.status {
+            StatusCode::UNAUTHORIZED => Err(Failure::new(
+                "the server wants a credential that may do this: give --cred ID:PASSWORD, or for \
+                 its operators --token; `logweir cred create` makes one",
+            )),
+            _ => Ok(answer),
+        }
     }
 
     /// The path of a channel and its API: v2 knows numbers, v3 all other ids.

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{Api, id, is_number};
+use super::{Api, id, is_number, table};
 use crate::{
     exit::{Failure, print},
     front::{Where, escaped},
@@ -33,6 +33,9 @@ Examples:
     /// Show a channel: its tokens and its drains
     #[command(after_help = "Example:\n  logweir channel show 1")]
     Show(OneArgs),
+    /// Show which channels there are
+    #[command(after_help = "Example:\n  logweir channel list")]
+    List(ListArgs),
     /// Remove a channel with its tokens and drains
     #[command(after_help = "Example:\n  logweir channel rm 1")]
     Rm(OneArgs),
@@ -81,6 +84,17 @@ pub struct OneArgs {
     pub place: Where,
 }
 
+/// Arguments of `logweir channel list`.
+#[derive(Args, Debug)]
+pub struct ListArgs {
+    /// Print the API's JSON, a channel a line
+    #[arg(long)]
+    pub json: bool,
+    /// Where to ask.
+    #[command(flatten)]
+    pub place: Where,
+}
+
 /// Arguments of `logweir channel set`.
 #[derive(Args, Debug)]
 pub struct SetArgs {
@@ -114,6 +128,13 @@ pub async fn run(args: ChannelArgs) -> Result<(), Failure> {
             let channel = api.ask(Method::GET, &path, None).await?;
             shown(&channel, args.json)
         }
+        ChannelVerb::List(args) => {
+            let channels = all(&Api::new(&args.place)?).await?;
+            match args.json {
+                true => channels.iter().map(|one| format!("{one}\n")).collect(),
+                false => listed(&channels),
+            }
+        }
         ChannelVerb::Rm(args) => {
             let api = Api::new(&args.place)?;
             let path = Api::channel(&args.channel)?;
@@ -124,7 +145,7 @@ pub async fn run(args: ChannelArgs) -> Result<(), Failure> {
             let api = Api::new(&args.place)?;
             let path = format!("/api/logplex/channels/{}", escaped(&args.channel));
             let body = args.body();
-            api.done(Method::PATCH, &path, Some(&body)).await?;
+            api.done(Method::PUT, &path, Some(&body)).await?;
             String::new()
         }
     };
@@ -152,6 +173,40 @@ async fn create(args: &CreateArgs) -> Result<Value, Failure> {
             api.ask(Method::POST, "/channels", Some(&body)).await
         }
     }
+}
+
+/// Every channel, on as many pages as it takes.
+async fn all(api: &Api) -> Result<Vec<Value>, Failure> {
+    let mut all: Vec<Value> = Vec::new();
+    loop {
+        let mut path = "/api/logplex/channels?limit=1000".to_owned();
+        if let Some(last) = all.last() {
+            path.push_str(&format!("&after={}", escaped(&id(&last["id"]))));
+        }
+        let page = api.ask(Method::GET, &path, None).await?;
+        let page = page["channels"].as_array().cloned().unwrap_or_default();
+        if page.is_empty() {
+            return Ok(all);
+        }
+        all.extend(page);
+    }
+}
+
+fn listed(channels: &[Value]) -> String {
+    let mut lines = vec![["ID", "NAME", "SOURCE", "FLAGS"].map(String::from)];
+    lines.extend(channels.iter().map(|channel| {
+        let flags = ["no_tail", "no_redis"];
+        let flags = flags.into_iter().filter(|flag| channel[flag] == true);
+        let flags: Vec<_> = flags.collect();
+        let name = channel["name"].as_str().unwrap_or_default();
+        [
+            id(&channel["id"]),
+            name.to_owned(),
+            id(&channel["source"]),
+            flags.join(","),
+        ]
+    }));
+    table(&lines)
 }
 
 impl SetArgs {
@@ -224,6 +279,18 @@ mod tests {
         assert_eq!(facts(&v3), "channel  app-1\n");
         let none = json!({"channel_id": 2, "tokens": []});
         assert_eq!(facts(&none), "channel  2\n");
+    }
+
+    #[test]
+    fn channels_are_listed_with_what_is_refused_to_them() {
+        let channels = [
+            json!({"id": "1", "name": "", "source": "my-app", "no_tail": true, "no_redis": true}),
+            json!({"id": "app-1", "name": "n", "source": "app-1", "no_tail": false}),
+        ];
+        assert_eq!(
+            listed(&channels),
+            "ID     NAME  SOURCE  FLAGS\n1            my-app  no_tail,no_redis\napp-1  n     app-1\n"
+        );
     }
 
     #[test]

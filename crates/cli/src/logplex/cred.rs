@@ -33,6 +33,9 @@ Examples:
     /// Let a credential do more
     #[command(after_help = "Example:\n  logweir cred grant shipper channel:2")]
     Grant(GrantArgs),
+    /// Let a credential do less
+    #[command(after_help = "Example:\n  logweir cred revoke shipper channel:2")]
+    Revoke(GrantArgs),
     /// Show all credentials, without their passwords
     #[command(after_help = "Example:\n  logweir cred list")]
     List(ListArgs),
@@ -66,7 +69,7 @@ pub struct CreateArgs {
     pub place: Where,
 }
 
-/// Arguments of `logweir cred grant`.
+/// Arguments of `logweir cred grant` and `revoke`.
 #[derive(Args, Debug)]
 pub struct GrantArgs {
     /// Its id
@@ -113,6 +116,15 @@ pub async fn run(args: CredArgs) -> Result<(), Failure> {
             api.done(Method::POST, &path, Some(&body)).await?;
             String::new()
         }
+        CredVerb::Revoke(args) => {
+            let api = Api::new(&args.place)?;
+            for grant in &args.grant {
+                let (id, grant) = (escaped(&args.id), escaped(grant));
+                let path = format!("{CREDS}/{id}/grants/{grant}");
+                api.done(Method::DELETE, &path, None).await?;
+            }
+            String::new()
+        }
         CredVerb::List(args) => {
             let all = Api::new(&args.place)?.ask(Method::GET, CREDS, None).await?;
             match args.json {
@@ -134,7 +146,7 @@ async fn create(args: &CreateArgs) -> Result<String, Failure> {
     let mut body = json!({ "grants": args.grant });
     for (field, value) in [
         ("id", &args.id),
-        ("password", &args.password),
+        ("pass", &args.password),
         ("name", &args.name),
     ] {
         if let Some(value) = value {
@@ -145,9 +157,9 @@ async fn create(args: &CreateArgs) -> Result<String, Failure> {
     let made = api.ask(Method::POST, CREDS, Some(&body)).await?;
     let id = id(&made["id"]);
     // One that was made up is said this once.
-    Ok(match made["password"].as_str() {
-        Some(password) if args.password.is_none() => format!("{id}:{password}\n"),
-        _ => format!("{id}\n"),
+    Ok(match made["pass"].as_str() {
+        Some(password) => format!("{id}:{password}\n"),
+        None => format!("{id}\n"),
     })
 }
 

@@ -38,10 +38,18 @@ api and legacy_api are normal, read_only or disabled; the others true or false."
     Set(SetArgs),
     /// End every tail
     #[command(after_help = "Example:\n  logweir rod kill-tails")]
-    KillTails(ShowArgs),
+    KillTails(KillArgs),
 }
 
-/// Arguments of `logweir rod show` and `kill-tails`.
+/// Arguments of `logweir rod kill-tails`.
+#[derive(Args, Debug)]
+pub struct KillArgs {
+    /// Where to ask.
+    #[command(flatten)]
+    pub place: Where,
+}
+
+/// Arguments of `logweir rod show`.
 #[derive(Args, Debug)]
 pub struct ShowArgs {
     /// Print the API's JSON
@@ -73,12 +81,12 @@ pub async fn run(args: RodArgs) -> Result<(), Failure> {
         RodVerb::Set(args) => {
             let body = said(&args.rods)?;
             let api = Api::new(&args.place)?;
-            (false, api.ask(Method::PATCH, RODS, Some(&body)).await?)
+            (false, api.ask(Method::PUT, RODS, Some(&body)).await?)
         }
         RodVerb::KillTails(args) => {
-            let body = json!({ "kill_tail_sessions": true });
+            let path = format!("{RODS}/kill_tail_sessions");
             let api = Api::new(&args.place)?;
-            (args.json, api.ask(Method::PATCH, RODS, Some(&body)).await?)
+            return api.done(Method::POST, &path, Some(&json!({}))).await;
         }
     };
     let text = match json {
