@@ -45,6 +45,8 @@ async fn main() {
     let tls = ClientTls::load(None, None, Verify::None, &[], Alpn::Http1).unwrap();
     let delivery = Arc::new(Delivery {
         internal_tls: tls.clone(),
+        insecure_tls: tls.clone(),
+        reach: Arc::default(),
         tls,
         block_list: BlockList::default(),
         resolver: Resolver::new(),

@@ -11,6 +11,7 @@
 //!                      (marks where each ends)  ├─► https-batch       one POST for many
 //!                                               ├─► https             a POST each, several at once
 //!                                               ├─► syslog-udp        a datagram each
+//!                                               ├─► a channel's receiver  as Logplex does
 //!                                               ├─► file              one write for many
 //!                                               ├─► graphite          as syslog TCP
 //!                                               └─► kafka             a batch for each partition
@@ -22,6 +23,7 @@
 //! did not leave whole, and goes first over the next connection.
 
 mod batch;
+mod channel;
 mod courier;
 mod dial;
 mod failure;
@@ -49,7 +51,7 @@ pub use settings::Settings;
 pub use store::SpoolSettings;
 pub use tell::Reporter;
 
-use crate::{block_list::BlockList, exit::Exit, names::Names};
+use crate::{block_list::BlockList, exit::Exit, names::Names, reach::Reach};
 use courier::Courier;
 use handle::Shared;
 
@@ -59,8 +61,12 @@ pub struct Delivery {
     pub tls: ClientTls,
     /// The same for drains with `ssl-strict-internal=true`.
     pub internal_tls: ClientTls,
+    /// For drains of channels that ask for no check (`#insecure`).
+    pub insecure_tls: ClientTls,
     /// Where no drain may lead. Asked about the address that is connected to.
     pub block_list: BlockList,
+    /// Where drains of channels may lead beside.
+    pub reach: Arc<Reach>,
     /// Names to addresses.
     pub resolver: Resolver,
     /// Timeouts and delays.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use logweir_route::SubscribeRequest;
 
 use crate::{
+    channel::ChannelDrain,
     drain::Drain,
     filter::{Filter, SourceTypes},
     nozzle::Nozzle,
@@ -16,6 +17,8 @@ use crate::{
 pub enum Exit {
     /// Asked for by whoever owns the envelopes, or by the operator: syslog or HTTPS.
     Drain(Arc<Drain>),
+    /// Asked for by whoever owns a Logplex channel.
+    Channel(Arc<ChannelDrain>),
     /// Named in the configuration alone: it may write to files of this machine.
     Nozzle(Arc<Nozzle>),
 }
@@ -25,6 +28,7 @@ impl Exit {
     pub fn id(&self) -> &str {
         match self {
             Self::Drain(drain) => &drain.id,
+            Self::Channel(drain) => &drain.id,
             Self::Nozzle(nozzle) => nozzle.id(),
         }
     }
@@ -33,6 +37,7 @@ impl Exit {
     pub fn shown(&self) -> &str {
         match self {
             Self::Drain(drain) => drain.url.anonymous(),
+            Self::Channel(drain) => drain.url.anonymous(),
             Self::Nozzle(nozzle) => nozzle.shown(),
         }
     }
@@ -41,6 +46,7 @@ impl Exit {
     pub fn app(&self) -> Option<&str> {
         match self {
             Self::Drain(drain) => drain.scope.app(),
+            Self::Channel(drain) => Some(&drain.source),
             Self::Nozzle(_) => None,
         }
     }
@@ -49,6 +55,7 @@ impl Exit {
     pub fn spools(&self) -> bool {
         match self {
             Self::Drain(drain) => drain.url.params().spool,
+            Self::Channel(drain) => drain.url.spools(),
             Self::Nozzle(nozzle) => nozzle.spool,
         }
     }
@@ -57,6 +64,7 @@ impl Exit {
     pub fn filter(&self) -> Filter {
         match self {
             Self::Drain(drain) => drain.filter(),
+            Self::Channel(_) => ChannelDrain::filter(),
             Self::Nozzle(_) => Filter::new(DrainData::All, SourceTypes::Every),
         }
     }
@@ -68,6 +76,7 @@ impl Exit {
                 selectors: drain.filter().selectors(drain.scope.app()),
                 ..SubscribeRequest::default()
             },
+            Self::Channel(drain) => drain.request(),
             Self::Nozzle(nozzle) => nozzle.request(),
         }
     }
@@ -76,6 +85,12 @@ impl Exit {
 impl From<Arc<Drain>> for Exit {
     fn from(drain: Arc<Drain>) -> Self {
         Self::Drain(drain)
+    }
+}
+
+impl From<Arc<ChannelDrain>> for Exit {
+    fn from(drain: Arc<ChannelDrain>) -> Self {
+        Self::Channel(drain)
     }
 }
 

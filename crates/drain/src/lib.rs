@@ -8,7 +8,7 @@
 //! | know which envelopes a drain takes | [`filter`] |
 //! | read and write bindings as CAPI and the binding cache exchange them | [`binding`] |
 //! | turn bindings into drains, and see what changed | [`plan`] |
-//! | keep drains away from addresses | [`block_list`] |
+//! | keep drains away from addresses | [`block_list`], [`reach`] |
 //! | deliver | [`delivery`] |
 //! | keep on disk what is not delivered | [`spool`] |
 //! | tell an app about its drain | [`notice`] |
@@ -18,6 +18,7 @@
 
 pub mod binding;
 pub mod block_list;
+mod channel;
 pub mod credentials;
 pub mod delivery;
 mod drain;
@@ -30,9 +31,11 @@ pub mod names;
 pub mod notice;
 pub mod nozzle;
 pub mod plan;
+pub mod reach;
 pub mod secret;
 pub mod spool;
 pub mod url;
 
+pub use channel::ChannelDrain;
 pub use drain::{Drain, Scope};
 pub use exit::Exit;

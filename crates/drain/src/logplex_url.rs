@@ -9,7 +9,8 @@
 //! | `https` | POST | 443 |
 //!
 //! The fragment `insecure` turns the check of certificates off. Schemes are told apart by case,
-//! and what follows the part that can be read is left out, both as the peer does.
+//! and what follows the part that can be read is left out, both as the peer does. Ours is the
+//! parameter `logweir-spool=true`, which is not sent: what is not delivered waits on disk.
 
 #[cfg(test)]
 mod tests;
@@ -129,6 +130,7 @@ pub struct LogplexUrl {
     target: Secret,
     user: Option<Secret>,
     insecure: bool,
+    spools: bool,
     anonymous: String,
 }
 
@@ -163,19 +165,23 @@ pub fn check(text: &str) -> Result<LogplexUrl, Why> {
     };
     let user = authority.user.filter(|user| !user.is_empty());
     let hidden = if user.is_some() { "xxx:yyy@" } else { "" };
-    let path = target.split('?').next().unwrap_or_default();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let own = |pair: &&str| pair.starts_with("logweir-");
+    let sent: Vec<&str> = query.split('&').filter(|pair| !own(pair)).collect();
+    let sent = sent.join("&");
     Ok(LogplexUrl {
         text: Secret::new(normal(text, transport, authority.port.is_some())),
         transport,
         host,
         port,
-        target: Secret::new(match target.strip_prefix('?') {
-            Some(_) => format!("/{target}"),
-            None if target.is_empty() => "/".to_owned(),
-            None => target.to_owned(),
-        }),
+        target: Secret::new(format!(
+            "{}{}{sent}",
+            if path.is_empty() { "/" } else { path },
+            if sent.is_empty() { "" } else { "?" },
+        )),
         user: user.map(Secret::new),
         insecure: fragment == "insecure",
+        spools: query.split('&').any(|pair| pair == "logweir-spool=true"),
         anonymous: format!("{scheme}://{hidden}{shown}{}", hashed(path)),
     })
 }
@@ -199,6 +205,11 @@ impl LogplexUrl {
     /// Whether the receiver's certificate is believed unseen.
     pub fn insecure(&self) -> bool {
         self.insecure
+    }
+
+    /// Whether what is not delivered waits on disk.
+    pub fn spools(&self) -> bool {
+        self.spools
     }
 
     /// The URL as the API gives it back: as written, with the port of a syslog scheme filled in.
@@ -245,8 +256,9 @@ impl LogplexUrl {
 
 impl PartialEq for LogplexUrl {
     fn eq(&self, other: &Self) -> bool {
-        (self.transport, &self.host, self.port, self.insecure)
-            == (other.transport, &other.host, other.port, other.insecure)
+        let way = |url: &Self| (url.transport, url.port, url.insecure, url.spools);
+        way(self) == way(other)
+            && self.host == other.host
             && self.target == other.target
             && self.user == other.user
     }

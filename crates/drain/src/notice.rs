@@ -4,6 +4,7 @@ use logweir_proto::{fields::fields, put};
 
 /// Keys of fields of an envelope, of a log, and of a tag.
 const LOG: u64 = 4 << 3 | 2;
+const INSTANCE: u64 = 8 << 3 | 2;
 const TAG: u64 = 9 << 3 | 2;
 const TEXT: u64 = 1 << 3 | 2;
 const VALUE: u64 = 2 << 3 | 2;
@@ -30,7 +31,7 @@ pub fn envelope(app: &str, drain: Option<&str>, text: &str, now: i64) -> Vec<u8>
     put::number(&mut out, 1 << 3, now.cast_unsigned());
     put::bytes(&mut out, VALUE, app.as_bytes());
     put::bytes(&mut out, LOG, &log);
-    put::bytes(&mut out, 8 << 3 | 2, b"0");
+    put::bytes(&mut out, INSTANCE, b"0");
     let mut tag = Vec::with_capacity(32);
     for (name, value) in tags.into_iter().flatten() {
         tag.clear();
@@ -50,6 +51,19 @@ pub fn is_about(drain: &str, envelope: &[u8]) -> bool {
         return false;
     }
     tag(envelope, DRAIN) == Some(drain) && tag(envelope, "source_type") == Some(SOURCE_TYPE)
+}
+
+/// Whether an envelope tells a Logplex channel about one of its drains (L10, L14): tails and
+/// history show it, and no drain of the channel gets it. Its host is the drain's token, by which
+/// it is looked for unless that is none. Cheap for all but Logplex's own lines.
+pub fn is_of_channel(drain: Option<&str>, envelope: &[u8]) -> bool {
+    let instance = fields(envelope).find(|field| field.key == INSTANCE);
+    instance.is_some_and(|field| field.bytes() == b"logplex")
+        && tag(envelope, "source_type") == Some("heroku")
+        && tag(envelope, "host").is_some_and(|host| match drain {
+            Some(token) => host == token,
+            None => host.starts_with("d."),
+        })
 }
 
 /// The value of a tag, the last one if there are several.

@@ -122,6 +122,8 @@ impl Rig {
         let delivery = Arc::new(Delivery {
             tls: self.tls.clone(),
             internal_tls: self.tls.clone(),
+            insecure_tls: self.tls.clone(),
+            reach: Arc::default(),
             block_list: BlockList::default(),
             resolver: self.runtime.block_on(async { Resolver::new() }),
             settings: Settings {

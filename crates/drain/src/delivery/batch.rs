@@ -121,7 +121,14 @@ impl Batch {
         for frame in frames(&chunk.frames).flatten() {
             last = frame.envelope;
             match form.wants(frame.envelope) {
-                Want::Message => added.sanitised += self.format(frame.envelope, form),
+                Want::Message => {
+                    let before = self.marks.len();
+                    added.sanitised += self.format(frame.envelope, form);
+                    // A channel's message without a header is one that nobody can be sent.
+                    if self.marks.len() == before && form.is_of_channel() {
+                        self.filtered += 1;
+                    }
+                }
                 Want::Other => self.filtered += 1,
                 Want::Own => {
                     self.filtered += 1;
@@ -178,6 +185,19 @@ impl Batch {
         let target = self.end_of(self.done) + bytes;
         let short = self.marks[self.done..].partition_point(|mark| mark.end < target);
         (short + 1).min(self.left())
+    }
+
+    /// The next messages of a Logplex packet: those that stay below `bytes` together. One that
+    /// has so many alone goes with what is before it, and ends the packet.
+    pub(super) fn packing(&self, bytes: usize) -> usize {
+        let start = self.end_of(self.done);
+        let ahead = &self.marks[self.done..];
+        let below = ahead.partition_point(|mark| mark.end < start + bytes);
+        let packed = self.end_of(self.done + below);
+        match ahead.get(below) {
+            Some(next) if below == 0 || next.end - packed >= bytes => below + 1,
+            _ => below,
+        }
     }
 
     /// The bytes of `count` messages, from the one `after` the first that is not through, for

@@ -7,7 +7,7 @@ mod supply;
 use std::{
     pin::Pin,
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use logweir_net::backoff::Backoff;
@@ -17,12 +17,13 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::{
     Delivery, DrainState, Failure, Shared,
     batch::{Batch, Form},
+    channel::{self, Frame},
     dial::Receiver,
     file, http,
     kafka::{self, Producer},
     store::Store,
     stream,
-    tell::Tell,
+    tell::{Owed, Tell},
     udp,
 };
 use crate::{exit::Exit, nozzle::To, url::Scheme};
@@ -61,6 +62,11 @@ pub(super) struct Courier {
     goal: Option<u64>,
     /// What a session with Kafka leaves to the next one.
     pub(super) producer: Option<Box<Producer>>,
+    /// The request of a channel's drain that was not answered yet: what is tried again keeps
+    /// its name.
+    pub(super) frame: Option<Frame>,
+    /// What a channel's receiver was told of losses (L10).
+    owed: Owed,
 }
 
 impl Courier {
@@ -89,6 +95,8 @@ impl Courier {
             dubious: false,
             goal: None,
             producer: None,
+            frame: None,
+            owed: Owed::default(),
         }
     }
 
@@ -138,6 +146,7 @@ impl Courier {
                 Scheme::SyslogUdp => Box::pin(udp::session(self, Receiver::Drain(drain))),
                 Scheme::Https | Scheme::HttpsBatch => Box::pin(http::session(self, drain)),
             },
+            Exit::Channel(drain) => channel::session(self, drain),
             Exit::Nozzle(nozzle) => match &nozzle.to {
                 To::File(settings) => Box::pin(file::session(self, settings.clone())),
                 To::Graphite(settings) => {
@@ -248,6 +257,7 @@ impl Courier {
             let left = self.batch.left();
             self.lose(0, left, Cause::GaveUp);
             self.sent(left);
+            self.frame = None;
         }
     }
 
@@ -282,7 +292,10 @@ impl Courier {
             stats
         };
         let reporter = &self.with.reporter;
-        self.tell.settle(&self.exit, stats, reporter, interval, now);
+        let tell = &mut self.tell;
+        if tell.settle(&self.exit, stats, reporter, interval, now) {
+            self.owed.note(SystemTime::now());
+        }
     }
 
     /// When there is something to tell next.

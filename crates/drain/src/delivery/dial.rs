@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::{Delivery, Failure};
-use crate::{binding::Pem, drain::Drain};
+use crate::{binding::Pem, channel::ChannelDrain, drain::Drain, reach::Closed};
 
 /// Probes of a connection that is quiet begin after this many seconds, and come as often.
 const KEEPALIVE: u32 = 10;
@@ -23,6 +23,8 @@ const KEEPALIVE: u32 = 10;
 pub(super) enum Receiver {
     /// That of a drain, by what its URL and its owner say, where drains may lead.
     Drain(Arc<Drain>),
+    /// That of a channel's drain, where those may lead.
+    Channel(Arc<ChannelDrain>),
     /// One that the operator names: TCP, and anywhere.
     Open(Target),
     /// The same with TLS.
@@ -70,7 +72,20 @@ impl Dial<'_> {
     }
 
     fn tls(&self) -> Result<Option<Tls>, Failure> {
+        let none = Pem::default();
         let (host, pem, shared, alpn) = match self.to {
+            Receiver::Channel(drain) => {
+                let transport = drain.url.transport();
+                if !transport.is_tls() {
+                    return Ok(None);
+                }
+                let shared = match drain.url.insecure() {
+                    true => &self.with.insecure_tls,
+                    false => &self.with.tls,
+                };
+                let alpn = transport.is_http().then_some(Alpn::Http1);
+                (drain.url.host().to_string(), &none, shared, alpn)
+            }
             Receiver::Open(_) => return Ok(None),
             Receiver::Drain(drain) => {
                 let url = &drain.url;
@@ -131,15 +146,30 @@ impl Dial<'_> {
                 let url = &drain.url;
                 Target::HostPort(url.host().to_string(), url.port())
             }
+            Receiver::Channel(drain) => {
+                let url = &drain.url;
+                Target::HostPort(url.host().to_string(), url.port())
+            }
         };
         let found = self.with.resolver.resolve(&target).await;
         let mut addresses = found.map_err(|error| Failure::Resolve(error.to_string()))?;
-        let first = addresses.first().map(SocketAddr::ip);
-        if let Receiver::Drain(_) = self.to {
+        let first = addresses.first().copied();
+        if let Receiver::Drain(_) | Receiver::Channel(_) = self.to {
             addresses.retain(|address| !self.with.block_list.blocks(address.ip()));
         }
-        match (addresses.is_empty(), first) {
-            (true, Some(first)) => Err(Failure::Blocked(first)),
+        let mut own = None;
+        if let Receiver::Channel(_) = self.to {
+            addresses.retain(|address| {
+                let closed = self.with.reach.closed(*address);
+                if closed == Some(Closed::Own) {
+                    own = Some(*address);
+                }
+                closed.is_none()
+            });
+        }
+        match (addresses.is_empty(), own, first) {
+            (true, Some(own), _) => Err(Failure::Own(own)),
+            (true, None, Some(first)) => Err(Failure::Blocked(first.ip())),
             _ => {
                 fastrand::shuffle(&mut addresses);
                 Ok(addresses)

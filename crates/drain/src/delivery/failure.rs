@@ -1,6 +1,10 @@
 //! What can go wrong on the way to a receiver, by cause.
 
-use std::{net::IpAddr, path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use crate::kafka::{error_code::ErrorCode, scram::ScramError};
 
@@ -14,6 +18,9 @@ pub enum Failure {
     /// Every address of the host is one where drains must not lead.
     #[error("the address {0} of the receiver is blocked here")]
     Blocked(IpAddr),
+    /// Every address of the host is one where this process listens: what goes there comes back.
+    #[error("the receiver {0} is this process itself")]
+    Own(SocketAddr),
     /// No TCP connection.
     #[error("cannot connect to {address}: {reason}")]
     Connect {
@@ -85,6 +92,7 @@ impl Failure {
             self,
             Self::Resolve(_)
                 | Self::Blocked(_)
+                | Self::Own(_)
                 | Self::Connect { .. }
                 | Self::ConnectTimeout(_)
                 | Self::Credentials(_)

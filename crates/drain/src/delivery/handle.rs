@@ -9,7 +9,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use logweir_route::{QueueStats, Subscription};
+use logweir_route::{Feeder, QueueStats, Subscription};
 use tokio_util::sync::CancellationToken;
 
 use super::{Failure, store::Store};
@@ -245,6 +245,11 @@ impl DrainHandle {
                 Some(store) => store.replay().await.map(Some),
             }
         }
+    }
+
+    /// Fills its queue directly, beside what the exchange puts there.
+    pub fn feeder(&self) -> Feeder {
+        self.queue.feeder()
     }
 
     /// Unbinds the drain: what is queued now is still written out, for a while

@@ -2,6 +2,7 @@
 //! §4.1).
 
 mod answer;
+mod frames;
 mod lane;
 mod request;
 
@@ -20,6 +21,7 @@ use super::{
 };
 use crate::{drain::Drain, url::Scheme};
 use answer::Verdict;
+pub(super) use frames::session as frames;
 use lane::Lane;
 use request::Requests;
 
@@ -100,7 +102,8 @@ async fn connect(courier: &Courier, to: &Receiver) -> Result<Lane, Failure> {
         to,
         with: &courier.with,
     };
-    Lane::open(dial.connect().await?).await
+    let titled = matches!(to, Receiver::Channel(_));
+    Lane::open(dial.connect().await?, titled).await
 }
 
 impl Session {

@@ -6,6 +6,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     DrainState, Failure, Settings,
+    channel::l10,
     courier::Courier,
     dial::{Dial, Receiver},
     line::Line,
@@ -57,6 +58,13 @@ pub(super) async fn session(courier: &mut Courier, to: Receiver) -> Result<(), F
             wait(courier, &mut line, 1, end).await?;
             continue;
         }
+        if let Receiver::Channel(drain) = &to
+            && let Some(loss) = courier.owes()
+        {
+            // What left of it alone is said again.
+            line.write(&l10(drain, loss), patience).await.1?;
+            courier.told(loss);
+        }
         let (left, result) = line.write(courier.batch.unsent(), patience).await;
         courier.sent_bytes(left);
         result?;
@@ -88,7 +96,9 @@ async fn wait(
 fn max_age(settings: &Settings, to: &Receiver) -> Duration {
     let age = match to {
         Receiver::Drain(drain) if drain.scope == Scope::Aggregate => settings.max_age_aggregate,
-        Receiver::Drain(_) | Receiver::Open(_) | Receiver::Tls(..) => settings.max_age,
+        Receiver::Drain(_) | Receiver::Channel(_) | Receiver::Open(_) | Receiver::Tls(..) => {
+            settings.max_age
+        }
     };
     age.mul_f64(0.8 + 0.4 * fastrand::f64())
 }

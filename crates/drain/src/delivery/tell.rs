@@ -3,14 +3,17 @@
 
 use std::{fmt, sync::Arc, time::Duration, time::SystemTime};
 
+use bytes::BytesMut;
+use logweir_proto::frames::frames;
 use logweir_route::{
     QueueStats,
     ledger::{ByCause, causes},
 };
+use logweir_wire::logplex::{frame_of, text};
 use tokio::time::Instant;
 
 use super::Failure;
-use crate::{exit::Exit, notice};
+use crate::{channel::ChannelDrain, exit::Exit, notice};
 
 /// How often losses are looked for.
 const LOOK: Duration = Duration::from_secs(1);
@@ -34,6 +37,41 @@ impl Reporter {
 impl fmt::Debug for Reporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Reporter")
+    }
+}
+
+/// Lines that a channel's drain has lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Loss {
+    pub(super) lines: u64,
+    /// When the first of them was missed.
+    pub(super) since: SystemTime,
+}
+
+/// What the receiver of a channel's drain knows of its losses.
+#[derive(Default)]
+pub(super) struct Owed {
+    told: u64,
+    since: Option<SystemTime>,
+}
+
+impl Owed {
+    /// Something was lost.
+    pub(super) fn note(&mut self, now: SystemTime) {
+        self.since.get_or_insert(now);
+    }
+
+    /// What is to be told, of so many lost so far.
+    pub(super) fn of(&mut self, lost: u64, now: SystemTime) -> Option<Loss> {
+        let lines = lost.checked_sub(self.told).filter(|lines| *lines > 0)?;
+        let since = *self.since.get_or_insert(now);
+        Some(Loss { lines, since })
+    }
+
+    /// This was told.
+    pub(super) fn settle(&mut self, loss: Loss) {
+        self.told += loss.lines;
+        self.since = None;
     }
 }
 
@@ -80,7 +118,8 @@ impl Tell {
         news.then_some(self.due).flatten()
     }
 
-    /// Tells what there is to tell, if it is time. Cheap if it is not.
+    /// Tells what there is to tell, if it is time. Cheap if it is not. True if something was
+    /// lost since this was last so.
     pub(super) fn settle(
         &mut self,
         exit: &Exit,
@@ -88,9 +127,9 @@ impl Tell {
         reporter: &Reporter,
         interval: Duration,
         now: Instant,
-    ) {
+    ) -> bool {
         if self.due.is_some_and(|due| now < due) {
-            return;
+            return false;
         }
         let dropped = stats().dropped;
         let mut lost = ByCause::default();
@@ -121,9 +160,12 @@ impl Tell {
                 times => format!(" ({times} times since this was last told)"),
             };
             tracing::warn!(drain = %exit.id(), url, "failed to {verb}: {failure}{again}");
-            self.own += send(exit, reporter, || {
-                format!("Failed to {verb} to {url}: {failure}{again}")
-            });
+            self.own += match exit {
+                Exit::Channel(drain) => l14(drain, &failure, reporter),
+                _ => send(exit, reporter, || {
+                    format!("Failed to {verb} to {url}: {failure}{again}")
+                }),
+            };
         }
         if total > 0 {
             let why: Vec<_> = causes(&lost)
@@ -132,12 +174,16 @@ impl Tell {
             let why = why.join(", ");
             tracing::warn!(drain = %exit.id(), url, "{total} envelopes lost: {why}");
             let app = exit.app().unwrap_or_default();
-            self.own += send(exit, reporter, || {
-                format!(
-                    "{total} messages lost for application {app} in user provided syslog drain with url {url} ({why})"
-                )
-            });
+            self.own += match exit {
+                Exit::Channel(drain) => l10(drain, total, reporter),
+                _ => send(exit, reporter, || {
+                    format!(
+                        "{total} messages lost for application {app} in user provided syslog drain with url {url} ({why})"
+                    )
+                }),
+            };
         }
+        total > 0
     }
 }
 
@@ -146,8 +192,53 @@ fn send(exit: &Exit, reporter: &Reporter, text: impl FnOnce() -> String) -> u32 
     let Some(app) = exit.app() else {
         return 0;
     };
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let now = now.map_or(0, |now| i64::try_from(now.as_nanos()).unwrap_or(i64::MAX));
+    let now = nanos(SystemTime::now());
     (reporter.0)(notice::envelope(app, Some(exit.id()), &text(), now));
     1
+}
+
+/// Tells a channel of a receiver whose certificate is not believed (L14, spec logplex §5.5).
+/// Logplex has no word for other failures.
+fn l14(drain: &ChannelDrain, failure: &Failure, reporter: &Reporter) -> u32 {
+    let Failure::Tls(reason) = failure else {
+        return 0;
+    };
+    let reason = reason.replace(['"', '\n'], "'");
+    let mut message = Vec::with_capacity(256);
+    let now = nanos(SystemTime::now());
+    text::l14_message(
+        now,
+        &drain.token,
+        &reason,
+        drain.url.anonymous(),
+        &mut message,
+    );
+    line(drain, now, &message, reporter)
+}
+
+/// Tells a channel what its drain has lost, in Heroku's words.
+fn l10(drain: &ChannelDrain, lost: u64, reporter: &Reporter) -> u32 {
+    let mut message = Vec::with_capacity(256);
+    let now = nanos(SystemTime::now());
+    text::l10_message(lost, now, &drain.token, &mut message);
+    line(drain, now, &message, reporter)
+}
+
+/// Puts a line into a drain's channel. The firehose has no channel of its own that would be
+/// told.
+fn line(drain: &ChannelDrain, now: i64, message: &[u8], reporter: &Reporter) -> u32 {
+    let mut batch = BytesMut::with_capacity(message.len() + 64);
+    frame_of(&drain.source, now, message, &mut batch);
+    for frame in frames(&batch).flatten() {
+        (reporter.0)(frame.envelope.to_vec());
+    }
+    u32::from(!drain.firehose)
+}
+
+/// Unix nanoseconds.
+pub(super) fn nanos(at: SystemTime) -> i64 {
+    let since = at.duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+    })
 }

@@ -17,6 +17,8 @@ fn courier() -> Courier {
     let tls = ClientTls::load(None, None, Verify::None, &[], Alpn::Http1).expect("TLS");
     let with = Arc::new(Delivery {
         internal_tls: tls.clone(),
+        insecure_tls: tls.clone(),
+        reach: Arc::default(),
         tls,
         block_list: BlockList::default(),
         resolver: Resolver::new(),

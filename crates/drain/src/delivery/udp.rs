@@ -60,7 +60,11 @@ pub(super) async fn session(courier: &mut Courier, to: Receiver) -> Result<(), F
         }
         let message = courier.batch.body(0, 1);
         // The datagram says where a message ends.
-        let message = message.strip_suffix(b"\n").unwrap_or(&message);
+        let message = match to {
+            // Logplex's datagrams are its lines.
+            Receiver::Channel(_) => &message[..],
+            _ => message.strip_suffix(b"\n").unwrap_or(&message),
+        };
         match socket.send(message).await {
             Ok(_) => courier.sent(1),
             Err(error) if is_too_large(&error) => {

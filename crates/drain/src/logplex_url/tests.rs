@@ -86,6 +86,9 @@ fn requests() {
         target("http://h/a%20/../b//?x=%2F&y"),
         "/a%20/../b//?x=%2F&y"
     );
+    assert_eq!(target("http://h/a?logweir-spool=true"), "/a");
+    assert_eq!(target("http://h?a&logweir-spool=true&b"), "/?a&b");
+    assert!(check("syslog://h?logweir-spool=true").unwrap().spools());
     let host = |text| check(text).unwrap().host_header();
     assert_eq!(host("https://h:443"), "h");
     assert_eq!(host("https://h:80"), "h:80");

@@ -8,10 +8,12 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use logweir_drain::{
-    Drain, Scope,
+    ChannelDrain, Drain, Exit, Scope,
     binding::Pem,
     block_list::BlockList,
     delivery::{self, Delivery, DrainHandle, DrainStatus, Reporter, Settings, SpoolSettings},
+    logplex_url::check,
+    reach::Reach,
     url::{DrainUrl, UrlDefaults},
 };
 use logweir_net::{
@@ -104,6 +106,9 @@ impl Rig {
         let authority = Authority::create("the platform", DAY).unwrap();
         std::fs::write(&ca, authority.cert()).unwrap();
         let tls = ClientTls::load(Some(&ca), None, Verify::Ca, &[], Alpn::Http1).unwrap();
+        let insecure_tls = ClientTls::load(None, None, Verify::None, &[], Alpn::Http1).unwrap();
+        let reach = Arc::new(Reach::default());
+        reach.set_doors(vec!["127.0.0.1:1".parse().unwrap()], true);
         let notices = Arc::<Mutex<Vec<String>>>::default();
         let told = notices.clone();
         let limits = ExchangeLimits {
@@ -119,6 +124,8 @@ impl Rig {
         let shutdown = Shutdown::new();
         let delivery = Arc::new(Delivery {
             internal_tls: tls.clone(),
+            insecure_tls,
+            reach,
             tls,
             block_list: BlockList::parse(blocked.split(',')).unwrap(),
             resolver: Resolver::new(),
@@ -171,6 +178,26 @@ impl Rig {
         };
         let queue = self.exchange.subscribe(request);
         delivery::start(Arc::new(drain), queue, &self.delivery)
+    }
+
+    /// A drain of the channel `app`.
+    pub(crate) fn channel(&self, url: &str) -> DrainHandle {
+        self.channel_with(url, false)
+    }
+
+    pub(crate) fn channel_with(&self, url: &str, strict: bool) -> DrainHandle {
+        let exit = Exit::from(Arc::new(ChannelDrain {
+            id: "channel-drain-7".to_owned(),
+            number: 7,
+            channel: "app".into(),
+            source: "app".into(),
+            token: "d.7".into(),
+            url: check(url).unwrap(),
+            strict,
+            firehose: false,
+        }));
+        let queue = self.exchange.subscribe(exit.request());
+        delivery::start(exit, queue, &self.delivery)
     }
 
     /// Publishes logs of these texts, in one batch.

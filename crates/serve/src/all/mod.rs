@@ -205,6 +205,7 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
     drains::follow_declared(&drains, takes, context)?;
     let drains_api = DrainsApi::open(&drains, &authorizer, defaults, &config.data_dir)?;
     drains::collect(&drain_metrics, &drains);
+    logplex::drains::follow(&logplex, &drains, &drain_metrics, context);
 
     let guard = log_cache::Guard {
         authorizer: Arc::clone(&authorizer),
@@ -267,6 +268,7 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
 
     let address = started.address("http");
     logplex.name_urls(address, address, config.https.is_some());
+    logplex::drains::bound(&drains, &started, &["http"]);
 
     let to = &config.router.self_metrics;
     self_metrics::publish(to, &registry, router::IDENTITY, &exchange, context);

@@ -235,9 +235,11 @@ impl Inner {
         let found = self.drains.find(id).ok_or_else(|| unknown(id))?;
         match &found.exit {
             Exit::Drain(drain) => Ok(self.tried(drain).await),
-            Exit::Nozzle(_) => Err(Refusal(
+            Exit::Nozzle(_) | Exit::Channel(_) => Err(Refusal(
                 StatusCode::CONFLICT,
-                format!("{id} is a nozzle, and those are not tried out; its state says how it is"),
+                format!(
+                    "{id} is a nozzle or the drain of a channel, and those are not tried out; its state says how it is"
+                ),
             )),
         }
     }

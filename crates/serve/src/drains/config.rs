@@ -25,6 +25,10 @@ pub struct DeliveryConfig {
     pub cipher_suites: Vec<String>,
     /// Addresses that no drain may lead to, `START-END` each, both included.
     pub blocked_ranges: Vec<String>,
+    /// Addresses that drains of Logplex channels may lead to although they are those of this
+    /// machine or link-local, `START-END` each, both included. Where every door of Logplex is on
+    /// the loopback, the loopback is open without this.
+    pub allowed_ranges: Vec<String>,
     /// Tags go into the structured data of messages, unless a drain's URL says otherwise.
     pub metadata: bool,
     /// For a receiver's name, TCP and TLS together.
@@ -89,6 +93,7 @@ impl Default for DeliveryConfig {
             skip_cert_verify: false,
             cipher_suites: Vec::new(),
             blocked_ranges: Vec::new(),
+            allowed_ranges: Vec::new(),
             metadata: true,
             connect_timeout,
             write_timeout,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use logweir_drain::{Exit, Scope, delivery::DrainState};
 use logweir_route::ledger::causes;
 
-use super::{Drains, Listed};
+use super::{ChannelTotals, Drains, Listed};
 use crate::metrics::{Registry, Snapshot};
 
 /// Reports the drains with each snapshot. Series of a drain go when it goes.
@@ -34,9 +34,10 @@ pub(crate) fn collect(registry: &Registry, drains: &Arc<Drains>) {
         let help = "Drains that have something to deliver, or a connection.";
         to.gauge("active_drains", help, "count", &unit, count(&active));
         states(&all, to);
-        for one in &all {
+        for one in all.iter().filter(|one| !scoped(one, "channel")) {
             report(one, to);
         }
+        report_channels(&drains.channel_totals(), to);
     });
 }
 
@@ -54,6 +55,7 @@ fn states(all: &[Listed], to: &mut Snapshot) {
 fn scope_of(exit: &Exit) -> &'static str {
     match exit {
         Exit::Nozzle(_) => "nozzle",
+        Exit::Channel(_) => "channel",
         Exit::Drain(drain) => match drain.scope {
             Scope::App { .. } => "app",
             Scope::Aggregate => "aggregate",
@@ -75,6 +77,42 @@ fn report(one: &Listed, to: &mut Snapshot) {
     if let Exit::Nozzle(_) = &one.exit {
         report_nozzle(one, to);
     }
+}
+
+/// Channels are many, so their drains have series together; each has its line in the
+/// statistics, and stands in the list of drains.
+fn report_channels(totals: &ChannelTotals, to: &mut Snapshot) {
+    if totals.is_empty() {
+        return;
+    }
+    let help = "Lines that drains of channels have delivered.";
+    to.counter(
+        "logweir_channel_drains_delivered",
+        help,
+        &[],
+        totals.delivered,
+    );
+    let help = "Failed attempts of drains of channels.";
+    to.counter(
+        "logweir_channel_drains_failures",
+        help,
+        &[],
+        totals.failures,
+    );
+    let help = "Lines that drains of channels have lost, by cause.";
+    for (cause, count) in causes(&totals.dropped) {
+        let labels = [("cause", cause.name())];
+        to.counter("logweir_channel_drains_dropped", help, &labels, count);
+    }
+    let help = "Lines that wait for drains of channels.";
+    let waiting = totals.waiting as f64;
+    to.gauge(
+        "logweir_channel_drains_waiting",
+        help,
+        "lines",
+        &[],
+        waiting,
+    );
 }
 
 /// Nozzles are few, so each cause has its series.

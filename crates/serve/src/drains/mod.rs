@@ -8,6 +8,7 @@
 //! | try one out | `trial` |
 
 mod api;
+mod channels;
 mod config;
 mod declared;
 mod definition;
@@ -30,16 +31,19 @@ use logweir_drain::{
     block_list::BlockList,
     delivery::{self, Delivery, DrainHandle, DrainStatus, Naming, Reporter},
     plan,
+    reach::Reach,
 };
 use logweir_net::{
     resolve::Resolver,
     tls::{Alpn, ClientTls, TlsError, Verify},
 };
 use logweir_proto::frames::push_frame;
-use logweir_route::{Exchange, SubscribeRequest};
+use logweir_route::{Exchange, Feeder, SubscribeRequest};
 use tokio_util::sync::DropGuard;
 
 pub use api::DrainsApi;
+pub(crate) use channels::ChannelTotals;
+use channels::Gone;
 pub use config::{DeliveryConfig, DrainConfig};
 pub(crate) use declared::{Declared, follow as follow_declared};
 pub use definition::{Definition, DefinitionError};
@@ -63,6 +67,8 @@ pub enum Origin {
     Bound,
     /// The list of drains of all apps.
     Aggregate,
+    /// A Logplex channel.
+    Channel,
 }
 
 impl Origin {
@@ -73,6 +79,7 @@ impl Origin {
             Self::Added => "added",
             Self::Bound => "bound",
             Self::Aggregate => "aggregate",
+            Self::Channel => "channel",
         }
     }
 }
@@ -115,6 +122,7 @@ pub struct Drains {
 struct Inner {
     wanted: BTreeMap<Origin, Vec<Exit>>,
     running: HashMap<String, Running>,
+    gone: Gone,
 }
 
 struct Running {
@@ -144,6 +152,7 @@ impl Drains {
         let mut inner = self.lock();
         let exits = exits.into_iter().map(Into::into).collect();
         inner.wanted.insert(origin, exits);
+        inner.gone.settle();
         let mut wanted: BTreeMap<String, (Origin, Exit)> = BTreeMap::new();
         for (origin, exits) in &inner.wanted {
             for exit in exits {
@@ -156,6 +165,7 @@ impl Drains {
         for id in &change.stop {
             if let Some(old) = inner.running.remove(id) {
                 old.handle.stop();
+                inner.gone.add(old.handle);
             }
         }
         for exit in change.start {
@@ -200,9 +210,29 @@ impl Drains {
         all
     }
 
+    /// What all drains of channels did, also those that are no more.
+    pub(crate) fn channel_totals(&self) -> ChannelTotals {
+        let mut inner = self.lock();
+        let mut totals = inner.gone.totals();
+        for one in inner.running.values() {
+            totals.add(&one.handle);
+        }
+        totals
+    }
+
     /// The drain of this id.
     pub fn find(&self, id: &str) -> Option<Listed> {
         self.lock().running.get(id).map(listed)
+    }
+
+    /// Fills the queue of the drain of this id directly.
+    pub(crate) fn feeder(&self, id: &str) -> Option<Feeder> {
+        self.lock().running.get(id).map(|one| one.handle.feeder())
+    }
+
+    /// Where drains of channels may lead.
+    pub(crate) fn reach(&self) -> &Reach {
+        &self.delivery.reach
     }
 
     /// Delivers again what the receiver of this drain refused for good. Returns how many
@@ -246,6 +276,9 @@ fn delivery(plan: Plan<'_>, context: &ServeContext) -> Result<Delivery, StartErr
     let (config, platform_ca) = (plan.config, plan.platform_ca);
     let block_list = BlockList::parse(config.blocked_ranges.iter().map(String::as_str))
         .map_err(|error| StartError::Setting(format!("delivery.blocked_ranges: {error}")))?;
+    let allowed = BlockList::parse(config.allowed_ranges.iter().map(String::as_str))
+        .map_err(|error| StartError::Setting(format!("delivery.allowed_ranges: {error}")))?;
+    let reach = Arc::new(Reach::new(allowed));
     let load = |suites: &[String]| {
         let tls = receivers_tls(config, platform_ca, suites);
         tls.map_err(|source| StartError::Tls {
@@ -255,11 +288,18 @@ fn delivery(plan: Plan<'_>, context: &ServeContext) -> Result<Delivery, StartErr
     };
     let tls = load(&config.cipher_suites)?;
     let internal_tls = load(&[])?;
+    let insecure_tls = ClientTls::load(None, None, Verify::None, &[], Alpn::Http1);
+    let insecure_tls = insecure_tls.map_err(|source| StartError::Tls {
+        part: "drains",
+        source: Box::new(source),
+    })?;
     context.watch_tls(Vec::new(), vec![tls.clone(), internal_tls.clone()]);
     Ok(Delivery {
         tls,
         internal_tls,
+        insecure_tls,
         block_list,
+        reach,
         resolver: Resolver::new(),
         settings: config.settings(),
         spool: config.spool(),

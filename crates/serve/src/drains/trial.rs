@@ -56,6 +56,8 @@ pub(super) async fn run(drain: &Arc<Drain>, with: &Delivery) -> Result<Duration,
     let with = Arc::new(Delivery {
         tls: with.tls.clone(),
         internal_tls: with.internal_tls.clone(),
+        insecure_tls: with.insecure_tls.clone(),
+        reach: with.reach.clone(),
         block_list: with.block_list.clone(),
         resolver: with.resolver.clone(),
         settings: Settings {

@@ -3,8 +3,9 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use logweir_drain::{
-    Drain, Exit, Scope,
+    ChannelDrain, Drain, Exit, Scope,
     nozzle::{Nozzle, kind_name},
+    url::DrainData,
 };
 use logweir_route::ledger::causes;
 use serde_json::{Map, Value, json};
@@ -52,6 +53,7 @@ pub(super) fn json(one: &Listed) -> Value {
     });
     let what = match exit {
         Exit::Drain(drain) => of_drain(drain),
+        Exit::Channel(drain) => of_channel(drain),
         Exit::Nozzle(nozzle) => of_nozzle(nozzle),
     };
     if let (Value::Object(shown), Value::Object(what)) = (&mut shown, what) {
@@ -71,6 +73,15 @@ fn of_drain(drain: &Drain) -> Value {
         "client_certificate": !drain.pem.cert.is_empty(),
         "own_authorities": !drain.pem.ca.is_empty(),
         "headers": drain.headers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+    })
+}
+
+fn of_channel(drain: &ChannelDrain) -> Value {
+    json!({
+        "channel": &*drain.channel,
+        "number": drain.number,
+        "takes": DrainData::LogsNoEvents.name(),
+        "firehose": drain.firehose,
     })
 }
 

@@ -18,7 +18,7 @@ use super::{
     registry::Registry,
 };
 use crate::{
-    context::ServeContext,
+    context::{ServeContext, Started},
     drains::{Drains, Origin},
     metrics,
 };
@@ -31,21 +31,21 @@ const REST: u32 = 3;
 /// A request that changes drains waits no longer than this for the change to be taken up.
 const SETTLED: Duration = Duration::from_secs(1);
 
-/// Tells when a change of the registry is one of the drains that run.
-#[derive(Clone)]
-pub(crate) struct Settled {
+/// The drains of channels while they run.
+pub(crate) struct ChannelDrains {
+    /// Those of channels are of [`Origin::Channel`].
+    pub(crate) drains: Arc<Drains>,
     registry: watch::Receiver<u64>,
-    drains: watch::Receiver<u64>,
+    seen: watch::Receiver<u64>,
 }
 
-impl Settled {
+impl ChannelDrains {
     /// Waits until the drains are what the registry says now, so that a line that comes next
     /// finds them.
-    pub(crate) async fn wait(&self) {
+    pub(crate) async fn settled(&self) {
         let wanted = *self.registry.borrow();
-        let mut drains = self.drains.clone();
-        // Without an end where nobody follows the registry.
-        let _ = timeout(SETTLED, drains.wait_for(|seen| *seen >= wanted)).await;
+        let mut seen = self.seen.clone();
+        let _ = timeout(SETTLED, seen.wait_for(|seen| *seen >= wanted)).await;
     }
 }
 
@@ -66,20 +66,33 @@ struct Made {
     exit: Option<Arc<ChannelDrain>>,
 }
 
+/// Where this process listens, for drains that would lead back into it: to be said once its
+/// doors are bound. `doors` are those where drains are named.
+pub(crate) fn bound(drains: &Drains, started: &Started, doors: &[&str]) {
+    let all = started.doors();
+    let named = all.iter().filter(|(name, _)| doors.contains(name));
+    let local = named.map(|door| door.1.ip()).all(|ip| ip.is_loopback());
+    let all = all.iter().map(|door| door.1).collect();
+    drains.reach().set_doors(all, local);
+}
+
 /// Runs the drains of the channels of this node from now on.
 pub(crate) fn follow(
     logplex: &Logplex,
     drains: &Arc<Drains>,
     metrics: &metrics::Registry,
     context: &ServeContext,
-) -> Settled {
+) {
     let registry = Arc::clone(logplex.book.registry());
     let (mut generation, mut owners) = (registry.generation(), logplex.owners.changes());
-    let (seen, settled) = watch::channel(0);
-    let settled = Settled {
+    let (seen, watching) = watch::channel(0);
+    let running = ChannelDrains {
+        drains: Arc::clone(drains),
         registry: generation.clone(),
-        drains: settled,
+        seen: watching,
     };
+    // There is but one.
+    let _ = logplex.drains.set(running);
     let firehose = Firehose::new(&logplex.config.firehose, &logplex.exchange, &registry);
     firehose.collect(metrics);
     let mut follow = Follow {
@@ -109,7 +122,6 @@ pub(crate) fn follow(
     };
     let stop = stop.clone();
     tracker.spawn(async move { stop.run_until_cancelled(following).await });
-    settled
 }
 
 impl Follow {

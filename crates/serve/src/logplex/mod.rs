@@ -8,6 +8,7 @@
 //! | answer a request | [`Pages`] |
 //! | take lines in | [`input`] |
 //! | read the lines of a channel | [`tail`] |
+//! | run the drains of channels | [`drains`] |
 //! | hand lines on, wherever their channel lives | [`Logplex::lines`] |
 //! | know whether a channel lives here | [`Owners`] |
 //! | start all of it | `start` |
@@ -18,6 +19,7 @@ pub mod book;
 mod change;
 mod cluster;
 mod config;
+pub(crate) mod drains;
 mod ids;
 pub(crate) mod input;
 pub mod model;
@@ -70,6 +72,8 @@ pub struct Logplex {
     pub(crate) input: Arc<input::Input>,
     /// Reads channels: sessions and channel logs.
     pub(crate) tails: tail::Tails,
+    /// Drains of channels, once they run.
+    pub(crate) drains: OnceLock<drains::ChannelDrains>,
 }
 
 impl Logplex {

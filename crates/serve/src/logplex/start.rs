@@ -1,6 +1,10 @@
 //! The role: four doors over an exchange of its own.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
 use logweir_cache::Store;
 use logweir_net::tls::{Alpn, ClientAuth, ServerTls, TlsPaths};
@@ -10,6 +14,7 @@ use super::{
     Door, Logplex, LogplexConfig, Owners, Pages, Urls,
     access::Access,
     book::Book,
+    drains,
     input::{self, Input},
     tail::{History, HistorySettings, Tails},
 };
@@ -17,6 +22,7 @@ use crate::{
     auth::{AuthConfig, Authorizer},
     context::{ServeContext, StartError, Started},
     doors,
+    drains::Drains,
     front::{Front, Readiness},
     gateway::{self, HttpsFiles},
     grpc::{Readers, ReadersOptions, Sink, Upstream},
@@ -101,6 +107,7 @@ pub(crate) async fn open(
     let tails = Tails::new(book.clone(), cache, owners.clone(), history, stop);
     Ok(Arc::new(Logplex {
         tails,
+        drains: OnceLock::new(),
         urls: Urls::default(),
         exchange: ground.exchange,
         store: ground.store,
@@ -151,6 +158,7 @@ pub async fn start(config: LogplexConfig, context: &ServeContext) -> Result<Star
         Some(files) => Some(https(files, context)?),
     };
     let operators = operators(config, &registry, context)?;
+    let running = run_drains(&logplex, &registry, context)?;
     for (name, address, door) in [
         ("api", config.listen, Door::Legacy),
         ("v3", config.v3, Door::V3),
@@ -169,6 +177,7 @@ pub async fn start(config: LogplexConfig, context: &ServeContext) -> Result<Star
     let input = (Arc::clone(&logplex.input), strict);
     let senders = input::tcp::open(door, tls_input, input, &registry, context, &mut started);
     let senders = senders.await?;
+    drains::bound(&running, &started, &["api", "v3"]);
     let (api, v3) = (started.address("api"), started.address("v3"));
     logplex.name_urls(api, v3, tls.is_some());
     let (page, metrics) = (config.status, config.metrics.as_ref());
@@ -176,6 +185,31 @@ pub async fn start(config: LogplexConfig, context: &ServeContext) -> Result<Star
     end_with(&logplex.exchange, &[senders], context);
     part.ready();
     Ok(started)
+}
+
+/// Runs the drains of channels, and nothing else's.
+fn run_drains(
+    logplex: &Logplex,
+    registry: &Registry,
+    context: &ServeContext,
+) -> Result<Arc<Drains>, StartError> {
+    let config = &logplex.config;
+    let mut delivery = config.delivery.clone();
+    if delivery.spool_dir.as_os_str().is_empty() && !config.data_dir.as_os_str().is_empty() {
+        delivery.spool_dir = config.data_dir.join("spool");
+    }
+    let plan = crate::drains::Plan {
+        exchange: &logplex.exchange,
+        config: &delivery,
+        platform_ca: &config.cluster.tls.ca,
+        notices: Box::new(logplex.exchange.publisher()),
+        naming: None,
+        feed: None,
+    };
+    let running = Drains::new(plan, context)?;
+    crate::drains::collect(registry, &running);
+    drains::follow(logplex, &running, registry, context);
+    Ok(running)
 }
 
 /// Who may use `/api/logplex` without the key of the process; nobody if the door is open to

@@ -11,7 +11,7 @@ use logweir_wire::{
 
 use super::Batch;
 use crate::{
-    delivery::Naming,
+    delivery::{Naming, channel::LineForm},
     exit::Exit,
     filter::Filter,
     kafka::draft,
@@ -59,12 +59,15 @@ pub(in crate::delivery) enum Shape {
     Graphite { prefix: String },
     /// A record of Kafka, as far as it can be made alone.
     Record(Value),
+    /// A line of a Logplex channel.
+    Line(LineForm),
 }
 
 impl Shape {
     fn of(exit: &Exit) -> Self {
         let drain = match exit {
             Exit::Drain(drain) => drain,
+            Exit::Channel(drain) => return Self::Line(LineForm::of(drain)),
             Exit::Nozzle(nozzle) => {
                 return match &nozzle.to {
                     To::File(_) => Self::Json,
@@ -113,7 +116,7 @@ impl Form {
         let names = naming.filter(|naming| match shape {
             Shape::Syslog { .. } => naming.drains,
             // There is no room for them.
-            Shape::Graphite { .. } => false,
+            Shape::Graphite { .. } | Shape::Line(_) => false,
             Shape::Json | Shape::Record(_) => true,
         });
         Self {
@@ -124,12 +127,20 @@ impl Form {
         }
     }
 
+    /// Whether messages are those of a Logplex channel.
+    pub(super) fn is_of_channel(&self) -> bool {
+        matches!(self.shape, Shape::Line(_))
+    }
+
     pub(super) fn wants(&self, envelope: &[u8]) -> Want {
         let filter = &self.filter;
         let wanted = |seen| filter.wants(envelope, &seen);
         if filter.reads_types() && !peek(envelope).is_ok_and(wanted) {
             Want::Other
-        } else if notice::is_about(&self.drain, envelope) {
+        } else if match &self.shape {
+            Shape::Line(form) => form.is_about_drains(envelope),
+            _ => notice::is_about(&self.drain, envelope),
+        } {
             Want::Own
         } else {
             Want::Message
@@ -184,6 +195,12 @@ impl Batch {
             }
             Shape::Record(value) => {
                 if draft::write(&preferred(envelope), *value, &mut self.out) {
+                    self.ends.push(self.out.len());
+                }
+                0
+            }
+            Shape::Line(form) => {
+                if form.write(envelope, &mut self.out) {
                     self.ends.push(self.out.len());
                 }
                 0

@@ -1,12 +1,12 @@
 //! What came of what a drain took.
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::{sync::atomic::Ordering::Relaxed, time::SystemTime};
 
 use bytes::BytesMut;
 use logweir_route::{Cause, Chunk};
 
 use super::Courier;
-use crate::delivery::batch::Progress;
+use crate::delivery::{batch::Progress, tell::Loss};
 
 impl Courier {
     /// Counts what is through.
@@ -48,6 +48,9 @@ impl Courier {
     /// [`Courier::sent`].
     pub(in crate::delivery) fn lose(&mut self, after: usize, count: usize, cause: Cause) {
         let lost = self.batch.lose(after, count);
+        if !lost.is_empty() && self.store.is_none() {
+            self.owed.note(SystemTime::now());
+        }
         // They will be counted as written when they are through.
         let envelopes = i64::try_from(lost.len()).unwrap_or(i64::MAX);
         self.shared.written.fetch_sub(envelopes, Relaxed);
@@ -56,6 +59,18 @@ impl Courier {
             Some(_) if lost.is_empty() => {}
             Some(_) => self.refused.push(joined(&lost)),
         }
+    }
+
+    /// What the receiver of a channel's drain is to be told of losses before anything else.
+    pub(in crate::delivery) fn owes(&mut self) -> Option<Loss> {
+        let overflowed = self.store.as_ref().map_or(0, |store| store.lost());
+        let lost = self.queue.stats().dropped_total() + overflowed;
+        self.owed.of(lost, SystemTime::now())
+    }
+
+    /// The receiver knows of so many lost lines more.
+    pub(in crate::delivery) fn told(&mut self, loss: Loss) {
+        self.owed.settle(loss);
     }
 
     pub(in crate::delivery) fn count_lost(&self, lost: &[Chunk], cause: Cause) {

@@ -1,6 +1,11 @@
 //! What a drain takes from: its queue, or the spool behind it.
 
-use std::{future::poll_fn, sync::atomic::Ordering::Relaxed, task::Poll, time::Duration};
+use std::{
+    future::poll_fn,
+    sync::atomic::Ordering::Relaxed,
+    task::Poll,
+    time::{Duration, SystemTime},
+};
 
 use logweir_route::{Cause, Chunk, Taken};
 use tokio::time::{Instant, sleep_until};
@@ -88,6 +93,7 @@ impl Courier {
             };
             if loss.is_some() {
                 self.tell.lost();
+                self.owed.note(SystemTime::now());
             }
             if let Some(chunk) = chunk {
                 self.add_named(chunk).await;

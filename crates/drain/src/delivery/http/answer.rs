@@ -15,23 +15,38 @@ pub(super) enum Verdict {
     Refused(u16),
 }
 
+/// Whose answers are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// Those of drains of apps.
+    Platform,
+    /// Those of drains of channels (spec logplex §5.3): a redirect may end by itself.
+    Logplex,
+}
+
 /// Reads an answer. Redirects are not followed, as the peers do not; a receiver that moved is
 /// one to be configured anew.
 ///
 /// # Errors
 /// A status that may change by itself: of the server, or that it is too busy.
 pub(super) fn judge(
+    manner: Manner,
     status: StatusCode,
     headers: &HeaderMap,
     now: SystemTime,
 ) -> Result<Verdict, Failure> {
-    match status.as_u16() {
+    let code = status.as_u16();
+    let refused = match manner {
+        Manner::Platform => !matches!(code, 408 | 425 | 429 | 500..),
+        Manner::Logplex => matches!(code, 400..=428 | 430..=499),
+    };
+    match code {
         200..=299 => Ok(Verdict::Taken),
-        408 | 425 | 429 | 500.. => Err(Failure::Status {
-            code: status.as_u16(),
+        code if refused => Ok(Verdict::Refused(code)),
+        code => Err(Failure::Status {
+            code,
             retry_after: retry_after(headers, now),
         }),
-        code => Ok(Verdict::Refused(code)),
     }
 }
 
@@ -55,7 +70,8 @@ mod tests {
             headers.insert(RETRY_AFTER, after.parse().expect("a header"));
         }
         let now = httpdate::parse_http_date("Sat, 21 Nov 2026 08:00:00 GMT").expect("a date");
-        judge(StatusCode::from_u16(code).expect("a status"), &headers, now)
+        let status = StatusCode::from_u16(code).expect("a status");
+        judge(Manner::Platform, status, &headers, now)
     }
 
     #[test]
@@ -69,6 +85,26 @@ mod tests {
         for code in [408, 425, 429, 500, 502, 503, 504, 599] {
             let retry_after = None;
             assert_eq!(judged(code, ""), Err(Failure::Status { code, retry_after }));
+        }
+    }
+
+    #[test]
+    fn logplex_reads_answers_its_own_way() {
+        let now = SystemTime::UNIX_EPOCH;
+        for code in [
+            200, 204, 101, 301, 302, 400, 404, 408, 413, 425, 429, 500, 503,
+        ] {
+            let status = StatusCode::from_u16(code).expect("a status");
+            let verdict = judge(Manner::Logplex, status, &HeaderMap::new(), now);
+            let expected = match code {
+                200 | 204 => Ok(Verdict::Taken),
+                400 | 404 | 408 | 413 | 425 => Ok(Verdict::Refused(code)),
+                code => Err(Failure::Status {
+                    code,
+                    retry_after: None,
+                }),
+            };
+            assert_eq!(verdict, expected);
         }
     }
 

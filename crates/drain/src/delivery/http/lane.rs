@@ -27,9 +27,11 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) async fn open(connection: Connection) -> Result<Self, Failure> {
+    /// Opens a connection; `titled`: names of headers begin with capitals.
+    pub(super) async fn open(connection: Connection, titled: bool) -> Result<Self, Failure> {
         let io = TokioIo::new(connection.transport);
-        let opened = http1::Builder::new().handshake(io).await;
+        let mut builder = http1::Builder::new();
+        let opened = builder.title_case_headers(titled).handshake(io).await;
         let (sender, connection) = opened.map_err(|error| of_hyper(&error))?;
         Ok(Self {
             sender,
@@ -73,7 +75,12 @@ impl Lane {
         };
         self.used = true;
         let (head, body) = response.into_parts();
-        let verdict = judge(head.status, &head.headers, SystemTime::now());
+        let verdict = judge(
+            requests.manner,
+            head.status,
+            &head.headers,
+            SystemTime::now(),
+        );
         // The status says all. If the rest does not come, the next request will notice.
         let _ = Limited::new(body, LONGEST_ANSWER).collect().await;
         verdict

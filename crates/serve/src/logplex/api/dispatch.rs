@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use logweir_net::body::Body;
 
 use super::{admin, answer::html, legacy, v3};
@@ -34,7 +34,8 @@ pub(in crate::logplex) async fn answer(
         Door::Front => Door::Legacy,
         door => door,
     };
-    match part {
+    let drains = request.method() != Method::GET && path.contains("/drains");
+    let answer = match part {
         Door::V3 => v3::answer(logplex, request).await,
         Door::Input => match path {
             "/healthcheck" => health(logplex),
@@ -42,7 +43,15 @@ pub(in crate::logplex) async fn answer(
             _ => not_found(),
         },
         Door::Legacy | Door::Front => legacy::answer(logplex, request).await,
+    };
+    // A line that comes after the answer finds the drain.
+    if drains
+        && answer.status().is_success()
+        && let Some(running) = logplex.drains.get()
+    {
+        running.settled().await;
     }
+    answer
 }
 
 /// Health as 8002 and 8601 tell it.

@@ -62,9 +62,7 @@ impl Firehose {
             exchange: Arc::clone(exchange),
             registry: Arc::clone(registry),
             tokens: tokens.collect(),
-            channels: channels
-                .map(|id| (id.clone(), AtomicU64::new(0)))
-                .collect(),
+            channels: channels.map(|id| (id.clone(), AtomicU64::new(0))).collect(),
             ways: Mutex::default(),
         }))
     }
