@@ -6,12 +6,13 @@ use std::sync::{
 };
 
 use bytes::{Bytes, BytesMut};
-use logweir_cache::{Put, Query, Store, Types};
+use logweir_cache::{Page, Put, Query, Store, Types};
 use logweir_proto::{
     cache::{FollowRequest, SearchRequest, SearchResponse},
     frames::{frame_len, frames, push_frame},
     logcache::{ReadRequest, ReadResponse},
     peek::peek,
+    put,
 };
 use logweir_route::{Exchange, ExchangeLimits, Generation, QueueLimits, admit::admit};
 use tokio::sync::Semaphore;
@@ -44,6 +45,9 @@ const FOLLOWER: QueueLimits = QueueLimits {
 /// … and of all of them together.
 const FOLLOWERS_BYTES: usize = 256 << 20;
 const FOLLOWERS: usize = 10_000;
+
+/// Key of `ReadResponse.envelopes` and of a frame of a batch: number and wire type.
+const FRAME: u64 = 1 << 3 | 2;
 
 /// The store of this process.
 pub struct Local {
@@ -187,6 +191,27 @@ impl Local {
     /// `InvalidArgument` for a wrong question, `ResourceExhausted` where the answer
     /// would be too large: clients of the peers ask for less then.
     pub async fn read(&self, request: ReadRequest) -> Result<ReadResponse, Status> {
+        let page = self.page(request).await?;
+        Ok(ReadResponse {
+            envelopes: framed(&page.envelopes),
+        })
+    }
+
+    /// The bytes of what [`Local::read`] answers.
+    ///
+    /// # Errors
+    /// As of [`Local::read`].
+    pub(super) async fn read_bytes(&self, request: ReadRequest) -> Result<Bytes, Status> {
+        let page = self.page(request).await?;
+        let bytes = framed_len(&page.envelopes);
+        let mut message = BytesMut::with_capacity(frame_len(bytes));
+        // The field of a batch has the key that frames have in it.
+        put::head(&mut message, FRAME, bytes);
+        push_frames(&page.envelopes, &mut message);
+        Ok(message.freeze())
+    }
+
+    async fn page(&self, request: ReadRequest) -> Result<Page, Status> {
         let mut query = question::query(question::widened(request), unix_nanos())?;
         query.max_bytes = ANSWER_BYTES;
         let limit = query.limit;
@@ -196,8 +221,7 @@ impl Local {
                 "{limit} envelopes of this source are more than {ANSWER_BYTES} bytes; ask for fewer"
             )));
         }
-        let envelopes = framed(&page.envelopes);
-        Ok(ReadResponse { envelopes })
+        Ok(page)
     }
 
     /// Answers `Reader/Search`. A page that holds less than was asked for is not the
@@ -252,7 +276,7 @@ impl Local {
         }
     }
 
-    async fn look(&self, query: Query) -> Result<logweir_cache::Page, Status> {
+    async fn look(&self, query: Query) -> Result<Page, Status> {
         let page = if query.names.is_none() && query.search.is_none() {
             self.store.read(&query)
         } else {
@@ -290,10 +314,18 @@ fn puts_of<'a>(batch: &'a Bytes, puts: &mut Vec<Put<'a>>) -> Option<()> {
 }
 
 fn framed(envelopes: &[Bytes]) -> Bytes {
-    let bytes = envelopes.iter().map(|envelope| frame_len(envelope.len()));
-    let mut out = BytesMut::with_capacity(bytes.sum());
-    for envelope in envelopes {
-        push_frame(&mut out, envelope);
-    }
+    let mut out = BytesMut::with_capacity(framed_len(envelopes));
+    push_frames(envelopes, &mut out);
     out.freeze()
+}
+
+fn framed_len(envelopes: &[Bytes]) -> usize {
+    let bytes = envelopes.iter().map(|envelope| frame_len(envelope.len()));
+    bytes.sum()
+}
+
+fn push_frames(envelopes: &[Bytes], out: &mut BytesMut) {
+    for envelope in envelopes {
+        push_frame(out, envelope);
+    }
 }

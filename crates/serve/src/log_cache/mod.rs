@@ -28,6 +28,7 @@ pub use start::{start, start_gateway};
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use logweir_proto::{
     cache::{FollowRequest, SearchRequest, SearchResponse},
     logcache::{ReadRequest, ReadResponse, SendRequest},
@@ -103,6 +104,17 @@ impl Cache {
         match self.elsewhere(&request.source_id) {
             Some(node) => node.read(&request).await,
             None => self.local.read(request).await,
+        }
+    }
+
+    /// The bytes of what [`Cache::read`] answers.
+    ///
+    /// # Errors
+    /// As of [`Cache::read`].
+    async fn read_bytes(&self, request: ReadRequest) -> Result<Bytes, Status> {
+        match self.elsewhere(&request.source_id) {
+            Some(node) => node.read_bytes(&request).await,
+            None => self.local.read_bytes(request).await,
         }
     }
 

@@ -54,10 +54,14 @@ async fn read(cache: &Cache, request: Request<Incoming>) -> Result<Response<Body
     let forwarded = request.headers().contains_key(FORWARDED);
     let request: ReadRequest = one(request, QUESTION_BYTES).await?;
     let answer = match forwarded {
-        true => cache.local().read(request).await?,
-        false => cache.read(request).await?,
+        true => cache.local().read_bytes(request).await?,
+        false => cache.read_bytes(request).await?,
     };
-    Ok(grpc::ok_unary(batched(&answer.envelopes)))
+    // A node of the peers leaves out what is empty.
+    Ok(grpc::ok_unary(match answer.is_empty() {
+        true => batched(&[]),
+        false => answer,
+    }))
 }
 
 async fn meta(cache: &Cache, request: Request<Incoming>) -> Result<Response<Body>, Status> {

@@ -13,6 +13,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use logweir_net::{
@@ -373,11 +374,19 @@ impl Node {
     /// # Errors
     /// What the node says; `Unavailable` if it cannot be reached.
     pub(crate) async fn read(&self, request: &ReadRequest) -> Result<ReadResponse, Status> {
+        decoded(&self.read_bytes(request).await?)
+    }
+
+    /// The same, as the bytes of the answer.
+    ///
+    /// # Errors
+    /// As of [`read`](Self::read).
+    pub(crate) async fn read_bytes(&self, request: &ReadRequest) -> Result<Bytes, Status> {
         let headers = [(FORWARDED, HeaderValue::from_static("1"))];
         let headers = headers.into_iter().collect();
         let request = request.encode_to_vec().into();
         let answer = self.call(service::CACHE_READ, request, headers, READ_DEADLINE);
-        decoded(&answer.await?)
+        answer.await
     }
 
     /// The same for a page of a search.
@@ -408,7 +417,7 @@ impl Node {
     }
 }
 
-fn decoded<M: Message + Default>(bytes: &bytes::Bytes) -> Result<M, Status> {
+fn decoded<M: Message + Default>(bytes: &Bytes) -> Result<M, Status> {
     M::decode(bytes.clone()).map_err(|error| none(&error))
 }
 
