@@ -28,6 +28,7 @@ pub mod stream;
 mod stub;
 pub mod syslog_sink;
 pub mod system;
+pub mod tails;
 pub mod targets;
 pub mod tls;
 pub mod v1;
