@@ -12,6 +12,7 @@ use logweir_net::{
     resolve::Target,
     tls::{Alpn, ClientAuth, ClientTls, ServerTls, TlsPaths, Verify},
 };
+use tokio::net::TcpListener;
 use tower_service::Service;
 
 use crate::{
@@ -92,10 +93,7 @@ pub(crate) async fn grpc(
         tls,
         limits,
     } = door;
-    let listener = listen::bind(address)
-        .await
-        .map_err(|source| StartError::Bind { door: name, source })?;
-    started.door(name, bound(&listener, address));
+    let listener = bind(name, address, started).await?;
     let settings = HttpSettings {
         max_connections: limits.connections,
         max_streams: Some(limits.streams_per_connection),
@@ -108,6 +106,42 @@ pub(crate) async fn grpc(
         listener, tls, settings, stats, services, shutdown,
     ));
     Ok(())
+}
+
+/// Takes an address, before whatever answers there is made.
+pub(crate) async fn bind(
+    name: &'static str,
+    address: SocketAddr,
+    started: &mut Started,
+) -> Result<TcpListener, StartError> {
+    let listener = listen::bind(address)
+        .await
+        .map_err(|source| StartError::Bind { door: name, source })?;
+    started.door(name, listener.local_addr().unwrap_or(address));
+    Ok(listener)
+}
+
+/// Answers gRPC calls there that are not of the usual services.
+pub(crate) fn grpc_on<S>(
+    listener: TcpListener,
+    name: &'static str,
+    tls: Option<ServerTls>,
+    services: S,
+    registry: &Registry,
+    context: &ServeContext,
+) where
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    S::Future: Send + 'static,
+{
+    let stats = ConnectionStats::default();
+    report(registry, name, stats.clone());
+    let (settings, shutdown) = (HttpSettings::grpc(), context.shutdown.clone());
+    let serve = listen::serve_counted(listener, tls, settings, stats, services, shutdown);
+    context.shutdown.tracker.spawn(serve);
 }
 
 /// Shows what became of a door's connections.
@@ -154,10 +188,7 @@ where
         + 'static,
     S::Future: Send + 'static,
 {
-    let listener = listen::bind(address)
-        .await
-        .map_err(|source| StartError::Bind { door: name, source })?;
-    started.door(name, bound(&listener, address));
+    let listener = bind(name, address, started).await?;
     let shutdown = context.shutdown.clone();
     let serve = listen::serve(listener, tls, settings, pages, shutdown);
     context.shutdown.tracker.spawn(serve);
@@ -213,9 +244,4 @@ pub(crate) async fn status(
         .await?;
     }
     Ok(())
-}
-
-/// The address that was bound: with port 0, the one that the system chose.
-fn bound(listener: &tokio::net::TcpListener, asked: SocketAddr) -> SocketAddr {
-    listener.local_addr().unwrap_or(asked)
 }

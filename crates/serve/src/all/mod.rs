@@ -95,10 +95,13 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
         recents: recents.clone(),
         readers: Arc::clone(&readers),
     };
-    let logplex = logplex::open(config.logplex.clone(), ground, context).await?;
+    let own = config.logplex.clone();
+    let shown = (&registry, &readiness);
+    let logplex = logplex::open(own, ground, shown, context, &mut started).await?;
     logplex.input.show(&registry);
     let kept = Local::of_exchange(store, recents.clone(), Arc::clone(&readers));
-    let cache = Arc::new(Cache::new(Arc::new(kept)));
+    let engine = log_cache::Engine::new(&config.log_cache.promql, &cached);
+    let cache = Arc::new(Cache::new(Arc::new(kept)).with_engine(engine));
     log_cache::collect(&cached, &cache);
     log_cache::tend(&cache, context);
     let doppler = Doppler {

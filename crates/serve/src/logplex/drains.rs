@@ -108,11 +108,12 @@ pub(crate) fn follow(
     let following = async move {
         loop {
             let now = *generation.borrow_and_update();
-            owners.borrow_and_update();
+            let change = *owners.borrow_and_update();
             let begun = Instant::now();
             follow.apply();
             let took = begun.elapsed();
             seen.send_replace(now);
+            follow.owners.heeded(change);
             tokio::time::sleep(took * REST).await;
             tokio::select! {
                 changed = generation.changed() => if changed.is_err() { return },
@@ -141,7 +142,7 @@ impl Follow {
                     None => exit(&drain, &channel, self.strict),
                 };
                 if let Some(exit) = &exit {
-                    if self.owners.here(&exit.source) {
+                    if self.owners.drains_here(&exit.source) {
                         exits.push(Exit::from(Arc::clone(exit)));
                     }
                     if !rods.disable_firehose && self.firehose.leads_to(&channel.id) {

@@ -14,8 +14,10 @@ use super::{
     Door, Logplex, LogplexConfig, Owners, Pages, Urls,
     access::Access,
     book::Book,
+    cluster::{self, Nodes},
     drains,
     input::{self, Input},
+    redis::{Redis, RedisUrl},
     tail::{History, HistorySettings, Tails},
 };
 use crate::{
@@ -28,7 +30,6 @@ use crate::{
     grpc::{Readers, ReadersOptions, Sink, Upstream},
     log_cache::{Cache, Local},
     metrics::Registry,
-    outlet::OpenSink,
     recents::{RecentConfig, Recents},
     router::{end_with, exchange_limits},
     syslog_in,
@@ -77,28 +78,24 @@ impl Ground {
     }
 }
 
-/// Everything of Logplex but its doors.
+/// Everything of Logplex but its doors, save the one for other nodes.
 ///
 /// # Errors
-/// A store that cannot be opened.
+/// A store that cannot be opened, and of several nodes a certificate that cannot be loaded or
+/// an address that cannot be bound.
 pub(crate) async fn open(
     config: LogplexConfig,
     ground: Ground,
+    shown: (&Registry, &Readiness),
     context: &ServeContext,
+    started: &mut Started,
 ) -> Result<Arc<Logplex>, StartError> {
     let book = Book::start(&config).await;
     let book = book.map_err(|error| StartError::Setting(error.to_string()))?;
-    let exchange = Arc::clone(&ground.exchange);
-    let lines: OpenSink = Arc::new(move || Box::new(exchange.publisher()) as Box<dyn Sink>);
+    let nodes = nodes(&config, &ground, shown, context, started).await?;
+    let (lines, owners, cache) = (nodes.lines, nodes.owners, nodes.cache);
     let registry = Arc::clone(book.registry());
     let input = Input::new(registry, Arc::clone(&lines), config.dedupe_window);
-    let owners = Owners::alone();
-    let kept = Local::of_exchange(
-        Arc::clone(&ground.store),
-        ground.recents.clone(),
-        Arc::clone(&ground.readers),
-    );
-    let cache = Arc::new(Cache::new(Arc::new(kept)));
     let history = History::new(HistorySettings {
         lines: config.history_lines,
         exact: false,
@@ -120,6 +117,40 @@ pub(crate) async fn open(
         book,
         config,
     }))
+}
+
+/// Where lines go and where they are read, on this node or on several.
+async fn nodes(
+    config: &LogplexConfig,
+    ground: &Ground,
+    (registry, readiness): (&Registry, &Readiness),
+    context: &ServeContext,
+    started: &mut Started,
+) -> Result<Nodes, StartError> {
+    let local = Local::of_exchange(
+        Arc::clone(&ground.store),
+        ground.recents.clone(),
+        Arc::clone(&ground.readers),
+    );
+    if !config.redis.is_on() {
+        let exchange = Arc::clone(&ground.exchange);
+        return Ok(Nodes {
+            lines: Arc::new(move || Box::new(exchange.publisher()) as Box<dyn Sink>),
+            owners: Owners::alone(),
+            cache: Arc::new(Cache::new(Arc::new(local))),
+        });
+    }
+    let url = RedisUrl::parse(&config.redis.url);
+    let url = url.map_err(|why| StartError::Setting(format!("logplex.redis.url {why}")))?;
+    let plan = cluster::Plan {
+        config,
+        redis: &Redis::new(url),
+        exchange: &ground.exchange,
+        local,
+        registry,
+        readiness,
+    };
+    cluster::join(plan, context, started).await
 }
 
 impl Logplex {
@@ -150,7 +181,8 @@ pub async fn start(config: LogplexConfig, context: &ServeContext) -> Result<Star
     let part = readiness.part("doors");
     let registry = Registry::new();
     let ground = Ground::of_role(&config, &mut started);
-    let logplex = open(config, ground, context).await?;
+    let shown = (&registry, &readiness);
+    let logplex = open(config, ground, shown, context, &mut started).await?;
     logplex.input.show(&registry);
     let config = &logplex.config;
     let tls = match &config.https {

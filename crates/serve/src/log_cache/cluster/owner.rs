@@ -17,7 +17,7 @@ pub fn owner(source_id: &str, nodes: u32) -> u32 {
 
 /// How the owner of a source is found.
 #[derive(Clone, Debug)]
-pub(super) enum Rule {
+pub(crate) enum Rule {
     /// By the place in a list of so many nodes.
     Jump(u32),
     /// By the names of the nodes, which are these hashes.
@@ -26,12 +26,12 @@ pub(super) enum Rule {
 
 impl Rule {
     /// The second rule for nodes of these names.
-    pub(super) fn rendezvous<'a>(names: impl Iterator<Item = &'a String>) -> Self {
+    pub(crate) fn rendezvous<'a>(names: impl Iterator<Item = &'a String>) -> Self {
         Self::Rendezvous(names.map(|name| hash(name)).collect())
     }
 
     /// The place of the node that keeps a source; 0 where there are none.
-    pub(super) fn place(&self, source_id: &str) -> usize {
+    pub(crate) fn place(&self, source_id: &str) -> usize {
         match self {
             Self::Jump(nodes) => owner(source_id, *nodes) as usize,
             Self::Rendezvous(nodes) => rendezvous(source_id, nodes),

@@ -28,6 +28,16 @@ impl Cluster {
         });
     }
 
+    /// Whether this node owns all of a batch.
+    pub(crate) fn keeps(&self, batch: &[u8]) -> bool {
+        let view = self.view.load();
+        runs(&view, batch).is_some_and(|runs| match &runs[..] {
+            [] => true,
+            [only] => matches!(view.places[only.place], Place::Here),
+            _ => false,
+        })
+    }
+
     /// The same where `here` does what is to be done with what is this node's own.
     pub(crate) fn spread(&self, batch: &Bytes, here: &mut dyn FnMut(&Bytes)) {
         let view = self.view.load();
