@@ -15,6 +15,7 @@ pub mod labels;
 pub mod limits;
 pub mod matcher;
 mod numbers;
+mod pretty;
 mod query;
 pub mod series;
 pub mod sources;

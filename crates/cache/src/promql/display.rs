@@ -234,14 +234,23 @@ impl AggregateOp {
     }
 }
 
+/// An aggregation up to its parenthesis.
+pub(super) struct AggregateHead<'a>(pub(super) &'a Aggregate);
+
+impl Display for AggregateHead<'_> {
+    fn fmt(&self, out: &mut Formatter<'_>) -> Result {
+        out.write_str(self.0.op.name())?;
+        match &self.0.grouping {
+            Grouping::By(labels) if labels.is_empty() => Ok(()),
+            Grouping::By(labels) => write!(out, " by ({}) ", names(labels)),
+            Grouping::Without(labels) => write!(out, " without ({}) ", names(labels)),
+        }
+    }
+}
+
 impl Display for Aggregate {
     fn fmt(&self, out: &mut Formatter<'_>) -> Result {
-        out.write_str(self.op.name())?;
-        match &self.grouping {
-            Grouping::By(labels) if labels.is_empty() => {}
-            Grouping::By(labels) => write!(out, " by ({}) ", names(labels))?,
-            Grouping::Without(labels) => write!(out, " without ({}) ", names(labels))?,
-        }
+        write!(out, "{}", AggregateHead(self))?;
         match &self.param {
             Some(param) => write!(out, "({param}, {})", self.inner),
             None => write!(out, "({})", self.inner),

@@ -81,6 +81,11 @@ impl Query {
         &self.expr
     }
 
+    /// The text of the query as Prometheus would format it, long ones on several lines.
+    pub fn pretty(&self) -> String {
+        self.expr.pretty(0)
+    }
+
     /// All selectors of the query, in the order of the text: what it may read, for those who
     /// decide whether its caller may. The second argument of `info` is among them.
     pub fn selectors(&self) -> Vec<&Selector> {

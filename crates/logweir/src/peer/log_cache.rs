@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 
 use logweir_serve::{
     gateway::HttpsFiles,
-    log_cache::{LogCacheConfig, LogCacheGatewayConfig, StoreConfig, cluster::ClusterConfig},
+    log_cache::{
+        LogCacheConfig, LogCacheGatewayConfig, PromqlConfig, StoreConfig, cluster::ClusterConfig,
+    },
     settings::{MetricsDoor, TlsFiles},
 };
 
@@ -23,10 +25,9 @@ pub(crate) const REFUSED: &str = "invalid configuration: ";
 pub(crate) fn load(variables: &BTreeMap<String, String>) -> Result<Peer, String> {
     let mut env = Environment::new(variables);
     let listen = env.text(field("Config.Addr", "ADDR").required().shown(), ":8080");
-    // Of a query language that is answered elsewhere, of Go's heap, and of buffers that
-    // are queues with bounds of their own here.
     let query = field("Config.QueryTimeout", "QUERY_TIMEOUT").shown();
-    env.duration(query, Duration::from_secs(10));
+    let timeout = env.duration(query, Duration::from_secs(10));
+    // The rest is of Go's heap, and of buffers that are queues with bounds of their own here.
     let percent = field("Config.MemoryLimitPercent", "MEMORY_LIMIT_PERCENT").shown();
     let percent = env.unsigned(percent, "uint", 64, 50);
     let bytes = field("Config.MemoryLimitBytes", "MEMORY_LIMIT_BYTES").shown();
@@ -80,6 +81,10 @@ pub(crate) fn load(variables: &BTreeMap<String, String>) -> Result<Peer, String>
             nodes,
             index: usize::try_from(index).unwrap_or(usize::MAX),
             ..ClusterConfig::default()
+        },
+        promql: PromqlConfig {
+            timeout,
+            ..PromqlConfig::default()
         },
         metrics,
         status,

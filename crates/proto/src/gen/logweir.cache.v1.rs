@@ -87,12 +87,15 @@ pub struct SeriesRequest {
     /// Only what series there are, without samples.
     #[prost(bool, tag = "7")]
     pub only_labels: bool,
-    /// Of these sources only; of all where there are none.
+    /// Of these sources only …
     #[prost(string, repeated, tag = "8")]
     pub sources: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// Answered by this node from what it keeps.
     #[prost(bool, tag = "9")]
     pub local_only: bool,
+    /// … or of all that match.
+    #[prost(bool, tag = "10")]
+    pub all_sources: bool,
 }
 /// Nested message and enum types in `SeriesRequest`.
 pub mod series_request {

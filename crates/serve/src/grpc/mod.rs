@@ -141,9 +141,10 @@ impl Services {
             "loggregator.v2.Egress" => self.egress.is_some(),
             "plumbing.DopplerIngestor" => self.ingress.as_ref().is_some_and(|own| own.v1.is_some()),
             "plumbing.Doppler" => self.doppler.is_some(),
-            "logcache.v1.Ingress" | "logcache.v1.Egress" | "logweir.cache.v1.Reader" => {
-                self.cache.is_some()
-            }
+            "logcache.v1.Ingress"
+            | "logcache.v1.Egress"
+            | "logcache.v1.PromQLQuerier"
+            | "logweir.cache.v1.Reader" => self.cache.is_some(),
             _ => false,
         };
         Status::unimplemented(if known {

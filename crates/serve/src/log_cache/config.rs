@@ -10,15 +10,18 @@ use logweir_cache::{StoreLimits, Types};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::cluster::{ClusterConfig, SERVER_NAME};
+use super::{
+    PromqlConfig,
+    cluster::{ClusterConfig, SERVER_NAME},
+};
 use crate::{
     auth::AuthConfig,
     gateway::{HttpsFiles, StreamConfig},
     settings::{GrpcLimits, MetricsDoor, TlsFiles, duration},
 };
 
-/// The log cache: keeps everything recent, per source. `logweir run` takes its store and
-/// the size of its messages.
+/// The log cache: keeps everything recent, per source. `logweir run` takes its store,
+/// its queries and the size of its messages.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogCacheConfig {
@@ -39,6 +42,8 @@ pub struct LogCacheConfig {
     pub store: StoreConfig,
     /// The nodes that share the work.
     pub cluster: ClusterConfig,
+    /// Queries in PromQL.
+    pub promql: PromqlConfig,
     /// HTTPS metrics door; none when absent.
     pub metrics: Option<MetricsDoor>,
     /// Plain-HTTP status page (`/healthz`, `/readyz`, `/metrics`); none when absent.
@@ -61,6 +66,7 @@ impl Default for LogCacheConfig {
             },
             store: StoreConfig::default(),
             cluster: ClusterConfig::default(),
+            promql: PromqlConfig::default(),
             metrics: None,
             status: None,
             data_dir: PathBuf::new(),
@@ -170,6 +176,8 @@ pub struct LogCacheGatewayConfig {
     pub auth: AuthConfig,
     /// Streams of sources that are followed.
     pub stream: StreamConfig,
+    /// Queries in PromQL, which are evaluated here.
+    pub promql: PromqlConfig,
     /// HTTPS metrics door; none when absent.
     pub metrics: Option<MetricsDoor>,
     /// Plain-HTTP status page (`/healthz`, `/readyz`, `/metrics`); none when absent.
@@ -187,6 +195,7 @@ impl Default for LogCacheGatewayConfig {
             log_cache_name: SERVER_NAME.into(),
             auth: AuthConfig::default(),
             stream: StreamConfig::default(),
+            promql: PromqlConfig::default(),
             metrics: None,
             status: None,
         }

@@ -10,6 +10,7 @@ mod expression;
 mod follow;
 mod local;
 mod persist;
+mod promql;
 mod question;
 mod remote;
 mod service;
@@ -20,6 +21,7 @@ pub use api::{Api, Guard, Upstream};
 pub use config::{LogCacheConfig, LogCacheGatewayConfig, MaxAgeOf, StoreConfig};
 pub use local::{Kept, Local};
 pub(crate) use persist::Saving;
+pub use promql::{Engine, PromqlConfig};
 pub use remote::RemoteNode;
 pub(crate) use service::answer;
 pub use sources::Sources;
@@ -37,7 +39,7 @@ use tonic::Status;
 
 use cluster::Cluster;
 
-use crate::gateway::BatchStream;
+use crate::{gateway::BatchStream, metrics::Registry};
 
 /// Largest message of the Log Cache services, in bytes: as the peers.
 pub(crate) const MESSAGE_BYTES: usize = 50 << 20;
@@ -50,6 +52,7 @@ pub(crate) const LOST_NODES: &str = "logweir-lost-nodes";
 pub struct Cache {
     local: Arc<Local>,
     cluster: Option<Arc<Cluster>>,
+    engine: Engine,
 }
 
 /// What is known of every source.
@@ -67,15 +70,32 @@ impl Cache {
         Self {
             local,
             cluster: None,
+            engine: Engine::new(&PromqlConfig::default(), &Registry::new()),
         }
     }
 
     /// One node of several.
     pub fn of_cluster(local: Arc<Local>, cluster: Arc<Cluster>) -> Self {
         Self {
-            local,
             cluster: Some(cluster),
+            ..Self::new(local)
         }
+    }
+
+    /// The same with an engine for queries; without it one with the usual bounds.
+    #[must_use]
+    pub fn with_engine(self, engine: Engine) -> Self {
+        Self { engine, ..self }
+    }
+
+    /// What evaluates queries.
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The nodes that share the work.
+    pub(crate) fn cluster(&self) -> Option<&Cluster> {
+        self.cluster.as_deref()
     }
 
     /// The store of this process.

@@ -15,7 +15,7 @@ use prost::Message;
 use tonic::Status;
 
 use super::{
-    LOST_NODES, Meta, Sources,
+    Engine, LOST_NODES, Meta, Sources,
     cluster::{Node, none},
 };
 use crate::gateway::BatchStream;
@@ -25,11 +25,25 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A node in another process, ours or a peer's.
 #[derive(Clone)]
-pub struct RemoteNode(Arc<Node>);
+pub struct RemoteNode {
+    node: Arc<Node>,
+    engine: Engine,
+}
 
 impl RemoteNode {
-    pub(crate) fn new(node: Arc<Node>) -> Self {
-        Self(node)
+    /// A node, and what evaluates queries over its data.
+    pub(crate) fn new(node: Arc<Node>, engine: Engine) -> Self {
+        Self { node, engine }
+    }
+
+    /// What evaluates queries.
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The node itself.
+    pub(super) fn node(&self) -> &Node {
+        &self.node
     }
 
     /// See [`Cache::read`](super::Cache::read).
@@ -46,7 +60,7 @@ impl RemoteNode {
     pub(super) async fn meta(&self, local_only: bool) -> Result<Meta, Status> {
         let request = MetaRequest { local_only };
         let (path, request) = (service::CACHE_META, request.encode_to_vec());
-        let answer = self.0.ask(path, &request, HeaderMap::new(), PATIENCE);
+        let answer = self.node.ask(path, &request, HeaderMap::new(), PATIENCE);
         let (sources, headers) = answer.await?;
         let sources = Sources::of_answer(sources).map_err(|error| none(&error))?;
         let lost = headers.get(LOST_NODES).and_then(|lost| lost.to_str().ok());
@@ -60,7 +74,7 @@ impl RemoteNode {
     /// See [`Cache::follow`](super::Cache::follow).
     pub(super) async fn follow(&self, request: &FollowRequest) -> Result<BatchStream, Status> {
         let (path, request) = (service::CACHE_FOLLOW, request.encode_to_vec());
-        let messages = self.0.stream(path, request.into(), HeaderMap::new());
+        let messages = self.node.stream(path, request.into(), HeaderMap::new());
         Ok(batches(messages.await?))
     }
 
@@ -70,7 +84,7 @@ impl RemoteNode {
         request: &impl Message,
     ) -> Result<(A, HeaderMap), Status> {
         let request = request.encode_to_vec();
-        let answer = self.0.ask(path, &request, HeaderMap::new(), PATIENCE);
+        let answer = self.node.ask(path, &request, HeaderMap::new(), PATIENCE);
         let (answer, headers) = answer.await?;
         Ok((decoded(answer)?, headers))
     }

@@ -1,7 +1,9 @@
 //! The gRPC services of a node.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use logweir_net::{
@@ -9,7 +11,7 @@ use logweir_net::{
     grpc::{self, Messages},
 };
 use logweir_proto::{
-    cache::{FollowRequest, SearchRequest},
+    cache::{FollowRequest, SearchRequest, SeriesRequest},
     frames::{frame_len, push_frame},
     logcache::{MetaRequest, ReadRequest, SendRequest, SendResponse},
     service,
@@ -17,14 +19,19 @@ use logweir_proto::{
 use prost::Message;
 use tonic::Status;
 
-use super::{Cache, LOST_NODES, cluster::FORWARDED};
+use super::{Cache, LOST_NODES, cluster::FORWARDED, promql};
 
 /// Largest question, in bytes: a source id and two expressions.
 const QUESTION_BYTES: usize = 1 << 20;
+/// The same where it may list all sources that somebody reads.
+const SERIES_QUESTION_BYTES: usize = 16 << 20;
+
+/// Header of an answer to a query that may be wrong: why, with semicolons between.
+const WARNINGS: &str = "logweir-warnings";
 
 /// Answers a call of one of the services, whose messages may have so many bytes; `None` if `path` is none of their methods.
 pub(crate) async fn answer(
-    cache: &Cache,
+    cache: &Arc<Cache>,
     message_bytes: usize,
     path: &str,
     request: Request<Incoming>,
@@ -35,6 +42,9 @@ pub(crate) async fn answer(
         service::CACHE_META => meta(cache, request).await,
         service::CACHE_SEARCH => search(cache, request).await,
         service::CACHE_FOLLOW => follow(cache, request).await,
+        service::CACHE_SERIES => series(cache, request).await,
+        service::CACHE_INSTANT_QUERY => instant_query(cache, request).await,
+        service::CACHE_RANGE_QUERY => range_query(cache, request).await,
         _ => return None,
     };
     Some(answered.unwrap_or_else(grpc::status_response))
@@ -87,6 +97,41 @@ async fn follow(cache: &Cache, request: Request<Incoming>) -> Result<Response<Bo
     let batches = cache.follow(request).await?;
     let messages = batches.map(|batch| Ok(batched(&batch?)));
     Ok(grpc::streaming_response(grpc::stream_body(messages)))
+}
+
+async fn instant_query(
+    cache: &Arc<Cache>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Status> {
+    let (answer, warnings) = promql::instant(cache, one(request, QUESTION_BYTES).await?).await?;
+    Ok(with_warnings(unary(&answer), &warnings))
+}
+
+async fn range_query(
+    cache: &Arc<Cache>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Status> {
+    let (answer, warnings) = promql::range(cache, one(request, QUESTION_BYTES).await?).await?;
+    Ok(with_warnings(unary(&answer), &warnings))
+}
+
+/// The contract has no place for warnings.
+fn with_warnings(mut response: Response<Body>, warnings: &[String]) -> Response<Body> {
+    if !warnings.is_empty()
+        && let Ok(warnings) = HeaderValue::try_from(warnings.join("; "))
+    {
+        response.headers_mut().insert(WARNINGS, warnings);
+    }
+    response
+}
+
+async fn series(cache: &Arc<Cache>, request: Request<Incoming>) -> Result<Response<Body>, Status> {
+    let request: SeriesRequest = one(request, SERIES_QUESTION_BYTES).await?;
+    let messages = promql::series(cache, request).await?.into_iter();
+    let messages = messages.map(|message| Ok(Bytes::from(message.encode_to_vec())));
+    Ok(grpc::streaming_response(grpc::stream_body(stream::iter(
+        messages,
+    ))))
 }
 
 /// A message that is a batch in its first field, framed as envelopes are in a batch. It

@@ -6,7 +6,7 @@ use logweir_cache::Store;
 use logweir_net::{resolve::Resolver, tls::Alpn};
 
 use super::{
-    Api, Cache, Guard, Local, LogCacheConfig, LogCacheGatewayConfig, RemoteNode, Saving, Upstream,
+    Api, Cache, Engine, Guard, Local, LogCacheConfig, LogCacheGatewayConfig, RemoteNode, Saving, Upstream,
     cluster::{self, Cluster, Node},
 };
 use crate::{
@@ -64,7 +64,7 @@ pub async fn start(config: LogCacheConfig, context: &ServeContext) -> Result<Sta
             Cache::of_cluster(local, cluster)
         }
     };
-    let cache = Arc::new(cache);
+    let cache = Arc::new(cache.with_engine(Engine::new(&config.promql, &registry)));
     tend(&cache, context);
     collect(&registry, &cache);
     let door = Door::new(None, None).with_cache(cache, config.limits.message_bytes);
@@ -157,7 +157,9 @@ pub async fn start_gateway(
         whole_door: true,
         stop: context.shutdown.stop.clone(),
     };
-    let api = Api::new(Upstream::Node(RemoteNode::new(node)), guard, &registry);
+    let engine = Engine::new(&config.promql, &registry);
+    let upstream = Upstream::Node(RemoteNode::new(node, engine));
+    let api = Api::new(upstream, guard, &registry);
     let (page, metrics) = (config.status, config.metrics.as_ref());
     doors::status(page, metrics, &readiness, &registry, context, &mut started).await?;
     let front = Front::new(None, None, AccessLog::Tracing).with_log_cache(api);

@@ -21,6 +21,7 @@ mod tests;
 mod write;
 
 use header::Header;
+pub use stamp::rfc3339;
 
 /// What is known of a message beside its bytes.
 #[derive(Clone, Copy, Debug)]

@@ -14,7 +14,7 @@ use crate::{front::answer::plain, log_cache::LOST_NODES};
 pub(crate) const VERSION: &str = "3.2.12";
 
 /// JSON that was written.
-pub(super) fn json(status: StatusCode, body: Vec<u8>) -> Response<Body> {
+pub(in crate::log_cache) fn json(status: StatusCode, body: Vec<u8>) -> Response<Body> {
     let mut response = Response::new(body::full(body));
     *response.status_mut() = status;
     let kind = HeaderValue::from_static("application/json");

@@ -26,7 +26,7 @@ pub(super) fn boolean(text: &str) -> Result<bool, String> {
 }
 
 /// `strconv.Quote`.
-pub(super) fn quoted(text: &str) -> String {
+pub(in crate::log_cache) fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for letter in text.chars() {
@@ -73,7 +73,7 @@ pub(super) fn form(query: &str) -> Result<Vec<(String, String)>, String> {
 }
 
 /// `url.PathUnescape`, or with `plus` `url.QueryUnescape`.
-pub(super) fn unescaped(text: &str, plus: bool) -> Result<String, String> {
+pub(in crate::log_cache) fn unescaped(text: &str, plus: bool) -> Result<String, String> {
     let bytes = text.as_bytes();
     let mut plain = Vec::with_capacity(bytes.len());
     let mut at = 0;

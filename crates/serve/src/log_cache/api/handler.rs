@@ -17,6 +17,7 @@ use super::{
 use crate::{
     auth::Authorizer,
     gateway::{EventFigures, Events, Seats, StreamConfig, streaming},
+    log_cache::promql,
     metrics::{Counter, Registry},
 };
 
@@ -68,12 +69,17 @@ impl Api {
 
     /// Whether a path is answered here.
     pub(crate) fn takes(&self, path: &str) -> bool {
-        self.0.whole_door || is_below_root(path)
+        self.0.whole_door || is_below_root(path) || promql::Page::takes(path)
     }
 
     /// Answers a request for one of the pages.
     pub(crate) async fn answer(&self, request: Request<Body>) -> Response<Body> {
         let (request, body) = request.into_parts();
+        if let Some(page) = promql::Page::of(request.uri.path()) {
+            let inner = &self.0;
+            let (upstream, authorizer) = (&inner.upstream, &inner.authorizer);
+            return promql::answer(upstream, authorizer, page, &request, body).await;
+        }
         let route = match Route::of(request.uri.path()) {
             Ok(Some(route)) => route,
             Ok(None) => return failed(&Status::not_found("Not Found")),
@@ -163,7 +169,7 @@ impl Api {
 type Fields = Vec<(String, String)>;
 
 /// To those who may not read: nothing is given away, as at the peers' auth proxy.
-fn nothing_here() -> Response<Body> {
+pub(in crate::log_cache) fn nothing_here() -> Response<Body> {
     let mut response = Response::new(body::empty());
     *response.status_mut() = StatusCode::NOT_FOUND;
     response

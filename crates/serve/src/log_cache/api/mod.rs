@@ -7,6 +7,8 @@
 //! | `GET /api/v1/info` | which version answers, as the peers do |
 //! | `GET /api/v1/search/SOURCE` | ours: pages by cursor, and search in logs |
 //! | `GET /api/v1/follow/SOURCE` | ours: what is there and then what comes, as events |
+//!
+//! Pages of PromQL are in [`promql`](super::promql).
 
 mod answer;
 mod go;
@@ -14,7 +16,11 @@ mod handler;
 mod params;
 mod request;
 
+pub(super) use answer::json;
+pub(super) use go::{quoted, unescaped};
+pub(super) use handler::nothing_here;
 pub use handler::{Api, Guard};
+pub(super) use request::fields;
 
 use std::sync::Arc;
 
@@ -24,7 +30,7 @@ use logweir_proto::{
 };
 use tonic::Status;
 
-use super::{Cache, Meta, RemoteNode};
+use super::{Cache, Engine, Meta, RemoteNode};
 use crate::gateway::BatchStream;
 
 /// Where answers come from: this process, or a node in another one.
@@ -37,6 +43,14 @@ pub enum Upstream {
 }
 
 impl Upstream {
+    /// What evaluates queries.
+    pub(super) fn engine(&self) -> &Engine {
+        match self {
+            Self::Here(cache) => cache.engine(),
+            Self::Node(node) => node.engine(),
+        }
+    }
+
     async fn read(&self, request: ReadRequest) -> Result<ReadResponse, Status> {
         match self {
             Self::Here(cache) => cache.read(request).await,

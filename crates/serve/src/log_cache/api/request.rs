@@ -71,7 +71,10 @@ impl Route {
 ///
 /// # Errors
 /// `Unimplemented` for another method, `InvalidArgument` for what cannot be read.
-pub(super) async fn fields(request: &Parts, body: Body) -> Result<Vec<(String, String)>, Status> {
+pub(in crate::log_cache) async fn fields(
+    request: &Parts,
+    body: Body,
+) -> Result<Vec<(String, String)>, Status> {
     let not_allowed = || Status::unimplemented("Method Not Allowed");
     if request.method == Method::GET {
         return query(&request.uri);

@@ -310,6 +310,12 @@ impl Cluster {
         }
     }
 
+    /// Every other node.
+    pub(crate) fn others(&self) -> Vec<Arc<Node>> {
+        let view = self.view.load();
+        view.peers().map(|peer| Arc::clone(&peer.node)).collect()
+    }
+
     /// What is known of the sources of every other node, with the node's name.
     pub(crate) async fn meta(&self) -> Vec<(String, Result<Sources, Status>)> {
         let view = self.view.load_full();

@@ -5,8 +5,8 @@ use super::super::civil::Civil;
 const NANOS: i64 = 1_000_000_000;
 
 /// Reads the time of RFC 3339 that a token is: any number of fraction digits, `Z` or an
-/// offset, or neither (UTC then).
-pub(crate) fn rfc3339(token: &[u8]) -> Option<i64> {
+/// offset, or neither (UTC then). Nanoseconds since 1970.
+pub fn rfc3339(token: &[u8]) -> Option<i64> {
     let mut text = Scanner(token);
     let year = text.number(4, 4)?;
     text.one(b"-")?;
