@@ -226,7 +226,13 @@ impl Logplex {
         let mut command = logweir(["logplex", "--config"]);
         command.arg(&file).env("HOME", data.path());
         let process = Process::start(command);
-        let door = async |name| format!("127.0.0.1:{}", process.port(name).await);
+        let door = async |name: &str| {
+            let line = process.prints(&format!("  {name} ")).await;
+            line.trim_start_matches([' '])
+                .trim_start_matches(name)
+                .trim()
+                .to_owned()
+        };
         Self {
             api: door("api").await,
             v3: door("v3").await,
@@ -257,9 +263,26 @@ impl Logplex {
         }
     }
 
+    /// Adds a drain to a channel: its JSON, with `id`, `token` and `url`.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn drain(&self, channel: &Channel, url: &str) -> Value {
+        let path = format!("/v2/channels/{}/drains", channel.id);
+        let answer = self
+            .call("POST", &path, &json!({ "url": url }).to_string())
+            .await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.json()
+    }
+
     /// Calls v1 or v2 with the key.
     pub async fn call(&self, method: &str, path: &str, body: &str) -> Answer {
-        let headers = [("Authorization", &*format!("Basic {KEY}"))];
+        let key = format!("Basic {KEY}");
+        let headers = [
+            ("Authorization", &*key),
+            ("Content-Type", "application/json"),
+        ];
         request(&self.api, method, path, &headers, body.as_bytes()).await
     }
 
