@@ -199,6 +199,30 @@ func TestThePluginOfTheCLIReadsThroughTheAuthProxy(t *testing.T) {
 			t.Fatalf("of others' apps it reads: %v", err)
 		}
 	})
+	t.Run("query", func(t *testing.T) {
+		at := logcache.WithPromQLTime(time.Unix(0, now))
+		// Apps may be called by their names.
+		for _, source := range []string{shopApp, "shop"} {
+			got := user.queried(fmt.Sprintf("max(cpu{source_id=%q})", source), at)
+			expected := fmt.Sprintf(`{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[%.3f,"0.5"]}]}}`, float64(now)/1e9)
+			if got != expected {
+				t.Fatalf("it prints %s, expected %s", got, expected)
+			}
+		}
+		ranged := user.queried(`cpu{source_id="shop"}`, logcache.WithPromQLStart(time.Unix(0, now).Add(-time.Minute)),
+			logcache.WithPromQLEnd(time.Unix(0, now)), logcache.WithPromQLStep("30s"))
+		if !strings.Contains(ranged, `"resultType":"matrix"`) || strings.Count(ranged, `"0.5"`) != 3 {
+			t.Fatalf("of a range it prints %s", ranged)
+		}
+		for expression, told := range map[string]string{
+			`cpu{source_id="others"}`: "Could not process query: unexpected status code 404 (check authorization?)",
+			`cpu`:                     "The PromQL API returned an error (bad_data): query does not request any source_ids",
+		} {
+			if got := user.queried(expression, at); got != told {
+				t.Fatalf("of %s it prints %s", expression, got)
+			}
+		}
+	})
 	t.Run("log-meta", func(t *testing.T) {
 		meta, err := user.client.Meta(context.Background())
 		must(t, err)

@@ -35,7 +35,8 @@ Examples:
     --token \"$(cf oauth-token)\"
 
 A metric's name is that of a counter, gauge or timer, with _ for what PromQL does not take; its
-labels are the envelope's tags, source_id and instance_id. A TIME is an RFC 3339 time, Unix
+labels are the envelope's tags, source_id and instance_id. The server answers as Prometheus 3 does;
+a log cache that knows no /prometheus, as version 2.13. A TIME is an RFC 3339 time, Unix
 seconds, now, or ago: 90s, 10m, 1h30m. The exit code is 0 also where nothing matches, 69 when no
 logweir was found.")]
 pub struct QueryArgs {
@@ -103,11 +104,13 @@ pub async fn run(args: QueryArgs) -> Result<(), Failure> {
         _ => WIDTH,
     };
     let window = args.window(now, width)?;
-    let answered = cache.get(&args.page(window, now)).await.map_err(remedied)?;
-    for kind in ["warnings", "infos"] {
-        for told in answered[kind].as_array().into_iter().flatten() {
-            exit::say(told.as_str().unwrap_or_default());
-        }
+    let answered = cache
+        .query(&args.page(window, now))
+        .await
+        .map_err(remedied)?;
+    // Its `infos` doubt names alone, as of counters that are not called `_total`.
+    for told in answered["warnings"].as_array().into_iter().flatten() {
+        exit::say(told.as_str().unwrap_or_default());
     }
     if args.json {
         return exit::print(format!("{answered}\n").as_bytes());

@@ -357,6 +357,15 @@ impl Logplex {
         crate::http::sum(&page, name, labels)
     }
 
+    /// Waits until a metric has at least a value.
+    pub async fn metric_at_least(&self, name: &str, value: f64) {
+        let what = format!("{name} is at least {value}");
+        eventually(&what, async || {
+            (self.metric(name, &[]).await >= value).then_some(())
+        })
+        .await;
+    }
+
     /// Waits until a metric has a value.
     pub async fn metric_is(&self, name: &str, labels: &[&str], value: f64) {
         let what = format!("{name}{labels:?} is {value}");

@@ -1,4 +1,5 @@
-//! Metrics pages to scrape: a real client library's, and some that misbehave.
+//! Metrics pages to scrape: a real client library's, and some that misbehave; and a real client
+//! of Prometheus.
 
 use std::{env, path::Path};
 
@@ -25,6 +26,17 @@ pub async fn python(tls: Option<(&Identity, &Path)>) -> (Process, u16) {
     let line = process.prints("port ").await;
     let port = line.trim_start_matches("port ").parse();
     (process, port.expect("a port"))
+}
+
+/// Asks the Prometheus at `url` for what [`measured`](crate::measured) sent up to the Unix
+/// second `last`, by `prometheus_api_client` of Python. Its exit code tells whether all was there.
+///
+/// # Panics
+/// When Python or the library is missing: `cargo xtask test` installs it.
+pub fn prometheus_reader(url: &str, last: u64) -> Process {
+    let mut command = script("prometheus_reader.py", "prometheus_api_client");
+    command.args([url, &last.to_string()]);
+    Process::start(command)
 }
 
 /// A script of ours that needs this package of Python's.
