@@ -22,6 +22,9 @@ use super::{
     store::{Store, StoreError},
 };
 
+/// Numbers that are tried for a new channel: v3's callers choose ids, and may choose numbers.
+const ATTEMPTS: usize = 100;
+
 /// Why something was not changed.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum BookError {
@@ -31,6 +34,9 @@ pub enum BookError {
     /// More changes wait than are let wait.
     #[error("too many changes wait to be kept; try again")]
     Busy,
+    /// The next channels' numbers are ids that others chose.
+    #[error("the next numbers are ids of channels already; try again")]
+    NumberTaken,
     /// There is no such channel.
     #[error("there is no such channel")]
     NoChannel,
@@ -132,10 +138,28 @@ impl Book {
         source: Option<&str>,
         tokens: Vec<Arc<str>>,
     ) -> Result<(Arc<Channel>, Vec<Arc<Token>>), BookError> {
+        for _ in 0..ATTEMPTS {
+            let made = self.number_channel(name, source, tokens.clone()).await;
+            if !matches!(made, Err(BookError::NumberTaken)) {
+                return made;
+            }
+        }
+        Err(BookError::NumberTaken)
+    }
+
+    async fn number_channel(
+        &self,
+        name: &str,
+        source: Option<&str>,
+        tokens: Vec<Arc<str>>,
+    ) -> Result<(Arc<Channel>, Vec<Arc<Token>>), BookError> {
         let bounds = Arc::clone(&self.bounds);
         let (name, source) = (Arc::from(name), source.map(Arc::from));
         self.writer
             .numbered(Counter::Channel, move |registry, number| {
+                if registry.channel(&number.to_string()).is_some() {
+                    return Err(BookError::NumberTaken);
+                }
                 bounds.one_more_channel(registry)?;
                 bounds.tokens(tokens.len())?;
                 let mut channel = Channel::new(number.to_string());

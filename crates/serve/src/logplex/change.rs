@@ -26,8 +26,6 @@ pub(super) enum Change {
     NoCred(Arc<str>),
     /// A session is there until it ends.
     Session(Session),
-    /// A session is gone.
-    NoSession(Arc<str>),
     /// The control rods.
     Rods(Rods),
 }

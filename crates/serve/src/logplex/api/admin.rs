@@ -45,9 +45,10 @@ pub(super) async fn answer(
     request: Request<Body>,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    if let Err(denied) = allowed(logplex, operators, &parts.headers).await {
-        return denied;
-    }
+    let who = match allowed(logplex, operators, &parts.headers).await {
+        Ok(who) => who,
+        Err(denied) => return denied,
+    };
     if !logplex.book.is_loaded() {
         return booting();
     }
@@ -59,7 +60,7 @@ pub(super) async fn answer(
     let path: Vec<String> = path.split('/').skip(1).map(decoded).collect();
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     let query = parts.uri.query().unwrap_or_default();
-    let answer = match members(&parts.method, &parts.headers, body).await {
+    let answer = match members(who, &parts.method, &parts.headers, body).await {
         Ok(members) => respond(logplex, &parts.method, &path, query, &members).await,
         Err(bad) => Err(bad),
     };
@@ -69,19 +70,28 @@ pub(super) async fn answer(
     }
 }
 
+/// Who calls.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Who {
+    /// Somebody with the key of the process.
+    Key,
+    /// An operator, who may be whoever is on this machine.
+    Operator,
+}
+
 /// Those who may use `/api/drains` may, and whoever has the key of the process.
 async fn allowed(
     logplex: &Logplex,
     operators: Option<&Authorizer>,
     headers: &HeaderMap,
-) -> Result<(), Response<Body>> {
+) -> Result<Who, Response<Body>> {
     if let Some(Caller::Key) = logplex.access.caller(headers).await {
-        return Ok(());
+        return Ok(Who::Key);
     }
     let authorization = headers.get(header::AUTHORIZATION);
     let denial = match operators {
         Some(operators) => match operators.authorize(authorization, &[]).await {
-            Ok(()) => return Ok(()),
+            Ok(()) => return Ok(Who::Operator),
             Err(denial) => denial.to_string(),
         },
         None => "set auth.tokens, or call with logplex.auth_key".to_owned(),
@@ -92,6 +102,7 @@ async fn allowed(
 }
 
 async fn members(
+    who: Who,
     method: &Method,
     headers: &HeaderMap,
     body: Body,
@@ -103,7 +114,7 @@ async fn members(
     let kind = headers.get(header::CONTENT_TYPE);
     let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case("application/json") {
+    if who != Who::Key && !kind.eq_ignore_ascii_case("application/json") {
         let words = "the content type application/json was expected";
         return Err(Bad(StatusCode::UNSUPPORTED_MEDIA_TYPE, words.into()));
     }

@@ -20,6 +20,26 @@ pub(in crate::logplex) async fn answer(
     request: Request<Body>,
 ) -> Response<Body> {
     let path = request.uri().path();
+    let changes = request.method() != Method::GET;
+    let drains = changes && (path.contains("/drains") || path.ends_with("/rods"));
+    let answer = by_door(logplex, door, operators, request).await;
+    // A line that comes after the answer finds the drain.
+    if drains
+        && answer.status().is_success()
+        && let Some(running) = logplex.drains.get()
+    {
+        running.settled().await;
+    }
+    answer
+}
+
+async fn by_door(
+    logplex: &Arc<Logplex>,
+    door: Door,
+    operators: Option<&Authorizer>,
+    request: Request<Body>,
+) -> Response<Body> {
+    let path = request.uri().path();
     let below = |root: &str| {
         path.strip_prefix(root)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -34,8 +54,7 @@ pub(in crate::logplex) async fn answer(
         Door::Front => Door::Legacy,
         door => door,
     };
-    let drains = request.method() != Method::GET && path.contains("/drains");
-    let answer = match part {
+    match part {
         Door::V3 => v3::answer(logplex, request).await,
         Door::Input => match path {
             "/healthcheck" => health(logplex),
@@ -43,15 +62,7 @@ pub(in crate::logplex) async fn answer(
             _ => not_found(),
         },
         Door::Legacy | Door::Front => legacy::answer(logplex, request).await,
-    };
-    // A line that comes after the answer finds the drain.
-    if drains
-        && answer.status().is_success()
-        && let Some(running) = logplex.drains.get()
-    {
-        running.settled().await;
     }
-    answer
 }
 
 /// Health as 8002 and 8601 tell it.

@@ -74,10 +74,6 @@ impl Content {
                 self.put_session(session);
                 false
             }
-            Change::NoSession(id) => {
-                self.sessions.remove(id);
-                false
-            }
             Change::Rods(rods) => std::mem::replace(&mut self.rods, *rods) != *rods,
         }
     }

@@ -1,6 +1,7 @@
 //! Where channels, tokens, drains, credentials, sessions and rods are kept.
 
 mod embedded;
+mod record;
 
 use std::{ops::Range, path::Path, sync::Arc};
 
