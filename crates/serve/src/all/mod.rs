@@ -248,7 +248,9 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
         ],
         access: MetricsAccess::of_door(config.http, Some(Arc::clone(&authorizer))),
     };
+    let figures = logplex::tell(&logplex, &registry, context);
     let front = Front::new(Some(gateway), Some(pages), AccessLog::Tracing)
+        .with_figures(figures)
         .with_traffic_controller(controller)
         .with_drains(drains_api)
         .with_log_cache(cache_api)

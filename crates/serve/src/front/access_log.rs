@@ -114,10 +114,10 @@ fn host(address: Option<IpAddr>) -> String {
 }
 
 /// The path and query of a request as they may be shown: user and password of an
-/// absolute URI are left out, and so is the value of each parameter whose name
-/// speaks of a secret.
+/// absolute URI are left out, and so are the sessions and tokens that a path names and
+/// the value of each parameter whose name speaks of a secret.
 pub(crate) fn shown(uri: &Uri) -> String {
-    let mut shown = quoted(uri.path());
+    let mut shown = path_shown(uri.path());
     let Some(query) = uri.query() else {
         return shown;
     };
@@ -129,6 +129,21 @@ pub(crate) fn shown(uri: &Uri) -> String {
         }
     }
     shown
+}
+
+/// A path without the part after one that names secrets: Logplex's sessions and tokens are
+/// the right to read and to write.
+fn path_shown(path: &str) -> String {
+    let mut before = "";
+    let parts = path.split('/').map(|part| {
+        let secret = matches!(before, "sessions" | "canary-fetch" | "tokens");
+        before = part;
+        match secret && !part.is_empty() {
+            true => "***".to_owned(),
+            false => quoted(part),
+        }
+    });
+    parts.collect::<Vec<_>>().join("/")
 }
 
 fn is_secret(name: &str) -> bool {
@@ -254,6 +269,25 @@ mod tests {
         assert_eq!(at(1_709_251_199), "29/Feb/2024:23:59:59 +0000");
         assert_eq!(at(1_798_761_599), "31/Dec/2026:23:59:59 +0000");
         assert_eq!(at(4_107_542_400), "01/Mar/2100:00:00:00 +0000");
+    }
+
+    #[test]
+    fn secrets_in_the_path_are_not_shown() {
+        for (path, expected) in [
+            ("/sessions/6ba7b810", "/sessions/***"),
+            ("/sessions/6ba7b810?srv=1", "/sessions/***?srv=1"),
+            ("/v2/canary-fetch/6ba7b810", "/v2/canary-fetch/***"),
+            (
+                "/api/logplex/channels/1/tokens/t.1",
+                "/api/logplex/channels/1/tokens/***",
+            ),
+            ("/v2/sessions", "/v2/sessions"),
+            ("/channels/1/drains/tokens", "/channels/1/drains/tokens"),
+            ("/sessions/", "/sessions/"),
+            ("/", "/"),
+        ] {
+            assert_eq!(shown(&path.parse().unwrap()), expected);
+        }
     }
 
     #[test]

@@ -21,7 +21,8 @@ use tower_service::Service;
 
 use super::{
     access_log::{AccessLog, Entry, Noted, shown},
-    answer::{moved, not_found},
+    answer::{method_not_allowed, moved, not_found},
+    figures::FigurePages,
     path::clean,
     request_id::{REQUEST_ID, request_id},
     status::StatusPages,
@@ -47,6 +48,7 @@ struct Pages {
     log_cache: Option<Api>,
     logplex: Option<logplex::Pages>,
     status: Option<StatusPages>,
+    figures: Option<FigurePages>,
     access_log: AccessLog,
 }
 
@@ -63,6 +65,7 @@ impl Front {
             drains: None,
             log_cache: None,
             logplex: None,
+            figures: None,
             status,
             access_log,
         }))
@@ -93,6 +96,13 @@ impl Front {
     pub fn with_logplex(self, logplex: logplex::Pages) -> Self {
         let mut pages = Arc::unwrap_or_clone(self.0);
         pages.logplex = Some(logplex);
+        Self(Arc::new(pages))
+    }
+
+    /// The same door with single figures, for whoever may see its metrics.
+    pub fn with_figures(self, figures: FigurePages) -> Self {
+        let mut pages = Arc::unwrap_or_clone(self.0);
+        pages.figures = Some(figures);
         Self(Arc::new(pages))
     }
 
@@ -168,12 +178,21 @@ impl Front {
             },
             None => request,
         };
-        if let Some(status) = &self.0.status
-            && let Some(response) = status.answer(&request.into_parts().0).await
+        let Some(status) = &self.0.status else {
+            return not_found();
+        };
+        let request = request.into_parts().0;
+        if let Some(figures) = &self.0.figures
+            && FigurePages::takes(request.uri.path())
         {
-            return response;
+            return match status.closed_to(&request).await {
+                Some(refused) => refused,
+                None if request.method != Method::GET => method_not_allowed(),
+                None => figures.answer(request.uri.path()),
+            };
         }
-        not_found()
+        let answered = status.answer(&request).await;
+        answered.unwrap_or_else(not_found)
     }
 }
 

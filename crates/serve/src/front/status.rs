@@ -87,7 +87,8 @@ impl StatusPages {
         response
     }
 
-    async fn metrics(&self, request: &Parts) -> Response<Body> {
+    /// Nothing if the metrics may be shown to whoever asks, or else what is answered.
+    pub(super) async fn closed_to(&self, request: &Parts) -> Option<Response<Body>> {
         let allowed = match &self.access {
             MetricsAccess::Open => true,
             MetricsAccess::Everything(authorizer) => {
@@ -96,16 +97,23 @@ impl StatusPages {
             }
             MetricsAccess::Closed => false,
         };
-        if !allowed {
-            let mut response = plain(
-                StatusCode::UNAUTHORIZED,
-                "metrics beyond loopback need a token that reads everything\n",
-            );
-            let bearer = HeaderValue::from_static("Bearer");
-            response
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, bearer);
-            return response;
+        if allowed {
+            return None;
+        }
+        let mut response = plain(
+            StatusCode::UNAUTHORIZED,
+            "metrics beyond loopback need a token that reads everything\n",
+        );
+        let bearer = HeaderValue::from_static("Bearer");
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, bearer);
+        Some(response)
+    }
+
+    async fn metrics(&self, request: &Parts) -> Response<Body> {
+        if let Some(refused) = self.closed_to(request).await {
+            return refused;
         }
         let roles = self.registries.iter();
         let roles = roles.map(|(role, registry)| (*role, registry.snapshot()));

@@ -25,7 +25,7 @@ pub use promql::{Engine, PromqlConfig};
 pub use remote::RemoteNode;
 pub(crate) use service::answer;
 pub use sources::Sources;
-pub(crate) use start::{collect, tend};
+pub(crate) use start::{collect, sweep, tend};
 pub use start::{start, start_gateway};
 
 use std::sync::Arc;

@@ -85,7 +85,12 @@ pub async fn start(config: LogCacheConfig, context: &ServeContext) -> Result<Sta
 /// follow when it stops.
 pub(crate) fn tend(cache: &Arc<Cache>, context: &ServeContext) {
     cache.local().end_with(context);
-    let store = Arc::clone(cache.local().store());
+    sweep(cache.local().store(), context);
+}
+
+/// Drops what is too old while the process runs.
+pub(crate) fn sweep(store: &Arc<Store>, context: &ServeContext) {
+    let store = Arc::clone(store);
     let stop = context.shutdown.stop.clone();
     context.shutdown.tracker.spawn(async move {
         let mut turn = tokio::time::interval(SWEEP);

@@ -52,6 +52,8 @@ pub struct LogplexConfig {
     /// Lines of a channel that are kept, and one more. Where the log cache keeps them its
     /// budget of bytes bounds them too.
     pub history_lines: usize,
+    /// Show as many lines of the history as were asked for; Logplex shows one more.
+    pub exact_num: bool,
     /// Most drains of a channel; those without a URL do not count.
     pub max_drains: usize,
     /// Refuse a whole request for one bad frame or a wrong `Logplex-Msg-Count`, and write
@@ -186,6 +188,7 @@ impl Default for LogplexConfig {
             v3_url: String::new(),
             session_expiry: Duration::from_secs(360),
             history_lines: 1_500,
+            exact_num: false,
             max_drains: 6,
             strict: false,
             body_bytes: 8_000_000,

@@ -20,6 +20,7 @@ mod change;
 mod cluster;
 mod config;
 pub(crate) mod drains;
+mod figures;
 mod ids;
 pub(crate) mod input;
 pub mod model;
@@ -27,22 +28,23 @@ mod pages;
 mod pass;
 pub mod redis;
 pub mod registry;
+mod requests;
 mod start;
+mod stats;
 pub mod store;
 mod tail;
 
 use std::sync::{Arc, OnceLock};
 
-use logweir_cache::Store;
 use logweir_route::Exchange;
 
 pub use cluster::Owners;
 pub use config::{FirehoseConfig, LogplexClusterConfig, LogplexConfig, RedisConfig};
 pub use pages::{Door, Pages};
 pub use start::start;
-pub(crate) use start::{Ground, open};
+pub(crate) use start::{Ground, open, tell};
 
-use crate::{grpc::Readers, outlet::OpenSink, recents::Recents};
+use crate::outlet::OpenSink;
 
 /// Everything of Logplex that its doors share.
 pub struct Logplex {
@@ -52,12 +54,6 @@ pub struct Logplex {
     pub(crate) urls: Urls,
     /// Where lines are published and tails subscribe.
     pub(crate) exchange: Arc<Exchange>,
-    /// What of it is remembered.
-    pub(crate) store: Arc<Store>,
-    /// Fills the store.
-    pub(crate) recents: Recents,
-    /// Readers of the exchange.
-    pub(crate) readers: Arc<Readers>,
     /// Makes a sink for frames of envelopes: each goes to the node that owns its channel.
     /// Never waits.
     pub(crate) lines: OpenSink,
@@ -72,6 +68,8 @@ pub struct Logplex {
     pub(crate) input: Arc<input::Input>,
     /// Reads channels: sessions and channel logs.
     pub(crate) tails: tail::Tails,
+    /// Requests in numbers.
+    pub(crate) requests: requests::Requests,
     /// Drains of channels, once they run.
     pub(crate) drains: OnceLock<drains::ChannelDrains>,
 }

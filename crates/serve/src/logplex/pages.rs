@@ -6,6 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -15,7 +16,7 @@ use http_body_util::BodyExt;
 use logweir_net::body::{Body, BoxError};
 use tower_service::Service;
 
-use super::{Logplex, api};
+use super::{Logplex, api, requests::Resource};
 use crate::auth::Authorizer;
 
 /// Which of Logplex's doors a request came to.
@@ -75,7 +76,11 @@ impl Pages {
     /// Answers one request.
     pub(crate) async fn answer(&self, request: Request<Body>) -> Response<Body> {
         let operators = self.operators.as_deref();
-        api::answer(&self.logplex, self.door, operators, request).await
+        let (resource, begun) = (Resource::of(request.uri().path()), Instant::now());
+        let answer = api::answer(&self.logplex, self.door, operators, request).await;
+        let requests = &self.logplex.requests;
+        requests.count(resource, answer.status(), begun.elapsed());
+        answer
     }
 }
 

@@ -7,7 +7,10 @@ use std::{
 };
 
 use logweir_cache::Store;
-use logweir_net::tls::{Alpn, ClientAuth, ServerTls, TlsPaths};
+use logweir_net::{
+    listen::HttpSettings,
+    tls::{Alpn, ClientAuth, ServerTls, TlsPaths},
+};
 use logweir_route::Exchange;
 
 use super::{
@@ -15,9 +18,11 @@ use super::{
     access::Access,
     book::Book,
     cluster::{self, Nodes},
-    drains,
+    drains, figures,
     input::{self, Input},
     redis::{Redis, RedisUrl},
+    requests::Requests,
+    stats,
     tail::{History, HistorySettings, Tails},
 };
 use crate::{
@@ -25,10 +30,10 @@ use crate::{
     context::{ServeContext, StartError, Started},
     doors,
     drains::Drains,
-    front::{Front, Readiness},
+    front::{AccessLog, FigurePages, Front, MetricsAccess, Readiness, StatusPages},
     gateway::{self, HttpsFiles},
     grpc::{Readers, ReadersOptions, Sink, Upstream},
-    log_cache::{Cache, Local},
+    log_cache::{self, Cache, Local},
     metrics::Registry,
     recents::{RecentConfig, Recents},
     router::{end_with, exchange_limits},
@@ -98,18 +103,17 @@ pub(crate) async fn open(
     let input = Input::new(registry, Arc::clone(&lines), config.dedupe_window);
     let history = History::new(HistorySettings {
         lines: config.history_lines,
-        exact: false,
+        exact: config.exact_num,
     });
     let stop = context.shutdown.stop.clone();
     let tails = Tails::new(book.clone(), cache, owners.clone(), history, stop);
+    tails.show(shown.0);
     Ok(Arc::new(Logplex {
         tails,
         drains: OnceLock::new(),
         urls: Urls::default(),
         exchange: ground.exchange,
-        store: ground.store,
-        recents: ground.recents,
-        readers: ground.readers,
+        requests: Requests::default(),
         lines,
         owners,
         input,
@@ -117,6 +121,20 @@ pub(crate) async fn open(
         book,
         config,
     }))
+}
+
+/// Shows what Logplex does: in the registry, on the pages that are returned, and in the log
+/// once a minute.
+pub(crate) fn tell(
+    logplex: &Arc<Logplex>,
+    registry: &Registry,
+    context: &ServeContext,
+) -> FigurePages {
+    figures::collect(registry, logplex);
+    let own = Registry::new();
+    figures::collect(&own, logplex);
+    stats::start(logplex, context);
+    FigurePages::new(own)
 }
 
 /// Where lines go and where they are read, on this node or on several.
@@ -181,6 +199,7 @@ pub async fn start(config: LogplexConfig, context: &ServeContext) -> Result<Star
     let part = readiness.part("doors");
     let registry = Registry::new();
     let ground = Ground::of_role(&config, &mut started);
+    log_cache::sweep(&ground.store, context);
     let shown = (&registry, &readiness);
     let logplex = open(config, ground, shown, context, &mut started).await?;
     logplex.input.show(&registry);
@@ -212,8 +231,28 @@ pub async fn start(config: LogplexConfig, context: &ServeContext) -> Result<Star
     drains::bound(&running, &started, &["api", "v3"]);
     let (api, v3) = (started.address("api"), started.address("v3"));
     logplex.name_urls(api, v3, tls.is_some());
-    let (page, metrics) = (config.status, config.metrics.as_ref());
-    doors::status(page, metrics, &readiness, &registry, context, &mut started).await?;
+    let figures = tell(&logplex, &registry, context);
+    if let Some(address) = config.status {
+        let pages = StatusPages {
+            readiness: readiness.clone(),
+            registries: vec![("", registry.clone())],
+            access: MetricsAccess::of_door(address, None),
+        };
+        let front = Front::new(None, Some(pages), AccessLog::Off).with_figures(figures);
+        let settings = HttpSettings::http();
+        doors::http(
+            "status",
+            address,
+            None,
+            settings,
+            front,
+            context,
+            &mut started,
+        )
+        .await?;
+    }
+    let metrics = config.metrics.as_ref();
+    doors::status(None, metrics, &readiness, &registry, context, &mut started).await?;
     end_with(&logplex.exchange, &[senders], context);
     part.ready();
     Ok(started)

@@ -20,8 +20,8 @@ pub fn text(parts: &[(&str, Snapshot)]) -> String {
     }
     let mut page = String::new();
     for (name, parts) in families {
-        // Some peers' names have dots, which this format does not know.
-        let name = &name.replace('.', "_");
+        // Some peers' names have dots and dashes, which this format does not know.
+        let name = &name.replace(['.', '-'], "_");
         let Some((_, first)) = parts.first() else {
             continue;
         };

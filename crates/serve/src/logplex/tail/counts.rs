@@ -5,6 +5,8 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use crate::metrics::Snapshot;
+
 /// Figures of all sessions together.
 #[derive(Debug, Default)]
 pub(crate) struct TailCounts {
@@ -25,6 +27,21 @@ impl Drop for OpenTail {
 }
 
 impl TailCounts {
+    /// Shows all of it on a metrics page.
+    pub(super) fn show(&self, to: &mut Snapshot) {
+        let help = "Sessions that were fetched.";
+        to.counter("logweir_logplex_sessions", help, &[], self.accessed());
+        let help = "Sessions that went on with what comes.";
+        to.counter("logweir_logplex_tailed", help, &[], self.tailed());
+        let help = "Sessions that go on with what comes.";
+        let open = u32::try_from(self.open()).unwrap_or(u32::MAX);
+        to.gauge("logweir_logplex_tails", help, "", &[], open.into());
+        let help = "Live lines that were written to sessions.";
+        to.counter("logweir_logplex_tail_lines", help, &[], self.lines());
+        let help = "Live lines that readers were told they lost (L11).";
+        to.counter("logweir_logplex_tail_lost", help, &[], self.lost());
+    }
+
     /// Sessions that were fetched.
     pub(crate) fn accessed(&self) -> u64 {
         self.accessed.load(Ordering::Relaxed)

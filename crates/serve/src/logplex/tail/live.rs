@@ -29,7 +29,7 @@ use super::{
 use crate::{gateway::BatchStream, grpc::unix_nanos};
 
 /// A stream of events is not quiet for longer: what lies between would take it for dead.
-const HEARTBEAT_AFTER: Duration = Duration::from_secs(15);
+const HEARTBEAT_AFTER: Duration = Duration::from_secs(10);
 
 /// Pause before a channel whose node was lost is looked for again.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));

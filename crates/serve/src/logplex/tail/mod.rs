@@ -35,7 +35,7 @@ pub(crate) use history::{History, HistorySettings};
 pub(crate) use num::Num;
 
 use super::{Owners, book::Book, model::Channel};
-use crate::{gateway::BatchStream, log_cache::Cache};
+use crate::{gateway::BatchStream, log_cache::Cache, metrics::Registry};
 use history::Remembered;
 
 /// History that does not come within this time is not waited for.
@@ -80,6 +80,12 @@ impl Tails {
             counts: Arc::default(),
             stop,
         }))
+    }
+
+    /// Shows what was read on a metrics page.
+    pub(crate) fn show(&self, registry: &Registry) {
+        let counts = Arc::clone(&self.0.counts);
+        registry.collect(move |to| counts.show(to));
     }
 
     /// What was read.
