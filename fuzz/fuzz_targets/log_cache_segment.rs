@@ -33,6 +33,7 @@ fuzz_target!(|input: &[u8]| {
                 in_order: head[55] & 1 != 0,
                 packed: head[55] & 2 != 0,
             },
+            total: long(8).cast_unsigned() >> 1,
             body: Bytes::copy_from_slice(body),
         };
         let mut file = Vec::new();
@@ -59,9 +60,7 @@ fn take_in(file: &[u8]) -> usize {
                 store.restore(block, None);
             }
             Found::Record(Unsaved::Appended(block, _)) => {
-                let came = (block.head.came_first, block.head.came_last);
-                let first = block.head.first;
-                store.restore_appended(&block.source_id, block.types, first, came, &block.body);
+                store.restore_appended(&block);
             }
         }
     }

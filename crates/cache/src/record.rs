@@ -3,13 +3,15 @@
 //!
 //! | bytes | what, little-endian |
 //! |---|---|
-//! | 4 | the mark |
+//! | 3 | the mark |
+//! | 1 | the version: 2; version 1 lacks what is said of it |
 //! | 1 | 1: a sealed block, 2: what was appended to an open one |
 //! | 1 | the type, one bit |
 //! | 1 | 1: in order, 2: compressed |
 //! | 1 | 0 |
 //! | 4 × 5 | bytes of the source, bytes of the body, where the body begins in its block, envelopes, bytes not compressed |
 //! | 8 × 6 | first and last place, smallest and largest timestamp, when the first and the last came |
+//! | 8 | since version 2: how many envelopes of the source had come when this was written |
 //! | 4 | CRC-32 of the body |
 //! | 4 | CRC-32 of all before it, and of the source |
 //! | | the source, the body |
@@ -23,14 +25,17 @@ use crate::{
     types::Types,
 };
 
-const MARK: [u8; 4] = *b"LwB\x01";
+const MARK: [u8; 3] = *b"LwB";
+const VERSION: u8 = 2;
 const SEALED: u8 = 1;
 const APPENDED: u8 = 2;
 const IN_ORDER: u8 = 1;
 const PACKED: u8 = 2;
 
-/// Bytes before the source.
-const HEAD: usize = 84;
+/// Bytes before the source, …
+const HEAD: usize = 92;
+/// … and of version 1.
+const HEAD_1: usize = 84;
 
 /// Appends a record.
 pub fn encode(unsaved: &Unsaved, out: &mut Vec<u8>) {
@@ -45,7 +50,7 @@ pub fn encode(unsaved: &Unsaved, out: &mut Vec<u8>) {
     let flags = flags.fold(0, |all, (_, flag)| all | flag);
     let start = out.len();
     out.extend_from_slice(&MARK);
-    out.extend_from_slice(&[kind, block.types.bits(), flags, 0]);
+    out.extend_from_slice(&[VERSION, kind, block.types.bits(), flags, 0]);
     // Nothing in a store has four gigabytes.
     let word = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
     let (source_bytes, body_bytes) = (word(source.len()), word(block.body.len()));
@@ -65,6 +70,7 @@ pub fn encode(unsaved: &Unsaved, out: &mut Vec<u8>) {
         head.newest.cast_unsigned(),
         head.came_first.cast_unsigned(),
         head.came_last.cast_unsigned(),
+        block.total,
     ] {
         out.extend_from_slice(&value.to_le_bytes());
     }
@@ -109,7 +115,12 @@ impl<'a> Records<'a> {
     fn record(&self, at: usize) -> Result<(Unsaved, usize), usize> {
         let rest = &self.file[at..];
         let next = at + rest.len().min(1);
-        let (head, after) = rest.split_at_checked(HEAD).ok_or(next)?;
+        let bytes = match rest.get(3) {
+            Some(1) => HEAD_1,
+            Some(&VERSION) => HEAD,
+            _ => return Err(next),
+        };
+        let (head, after) = rest.split_at_checked(bytes).ok_or(next)?;
         let (kind, types, flags) = (head[4], Types::from_bits(head[5]), head[6]);
         let word = |place: usize| {
             let bytes = [0, 1, 2, 3].map(|byte| head[place + byte]);
@@ -117,18 +128,18 @@ impl<'a> Records<'a> {
         };
         let long = |place: usize| u64::from(word(place)) | u64::from(word(place + 4)) << 32;
         let length = |place: usize| usize::try_from(word(place)).unwrap_or(usize::MAX);
-        if head[..4] != MARK {
+        if head[..3] != MARK {
             return Err(next);
         }
         let (source, after) = after.split_at_checked(length(8)).ok_or(next)?;
-        if checksum(&head[..HEAD - 4], source) != word(HEAD - 4) {
+        if checksum(&head[..bytes - 4], source) != word(bytes - 4) {
             return Err(next);
         }
         // From here on the lengths are what was written.
-        let whole = HEAD + source.len() + length(12);
+        let whole = bytes + source.len() + length(12);
         let body = after.get(..length(12)).ok_or(self.file.len())?;
         let source = std::str::from_utf8(source);
-        let (Ok(source), true) = (source, crc32fast::hash(body) == word(HEAD - 8)) else {
+        let (Ok(source), true) = (source, crc32fast::hash(body) == word(bytes - 8)) else {
             return Err(at + whole);
         };
         let block = Block {
@@ -146,6 +157,7 @@ impl<'a> Records<'a> {
                 in_order: flags & IN_ORDER != 0,
                 packed: flags & PACKED != 0,
             },
+            total: if bytes == HEAD { long(76) } else { 0 },
             body: Bytes::copy_from_slice(body),
         };
         match kind {
@@ -174,7 +186,7 @@ impl Iterator for Records<'_> {
         // On to the next one that is whole.
         while self.at < self.file.len() {
             let rest = &self.file[self.at..];
-            let Some(mark) = rest.windows(MARK.len()).position(|four| four == MARK) else {
+            let Some(mark) = rest.windows(MARK.len()).position(|three| three == MARK) else {
                 self.at = self.file.len();
                 break;
             };

@@ -25,6 +25,9 @@ pub struct Block {
     pub types: Types,
     /// What is known of it.
     pub head: Head,
+    /// How many envelopes of the source had come when this was to be saved; 0 where that is
+    /// not known.
+    pub total: u64,
     /// Its entries, compressed if the head says so.
     pub body: Bytes,
 }
@@ -65,6 +68,7 @@ impl Store {
                     source_id: Arc::clone(&source.name),
                     types: lane.types,
                     head: *head,
+                    total: source.meta.count + source.meta.expired,
                     body,
                 };
                 let later = lane.blocks.iter().rev();
@@ -160,7 +164,7 @@ impl Store {
         let head = block.head;
         let strange = head.count == 0
             || head.last < head.first
-            || head.last >= 1 << 62
+            || head.last.max(block.total) >= 1 << 62
             || head.oldest > head.newest;
         if strange || head.raw_bytes as usize > 2 * Self::ENVELOPE_BYTES || !block.types.is_one() {
             return false;
@@ -175,25 +179,20 @@ impl Store {
     /// Takes in what a journal has of an open block: entries that begin with the block's
     /// first. What follows the last whole one is left out. How many envelopes were taken
     /// in; none if the block is there.
-    pub fn restore_appended(
-        &self,
-        source_id: &str,
-        types: Types,
-        first: u64,
-        came: (i64, i64),
-        entries: &[u8],
-    ) -> u64 {
-        let mut head = head_of(entries, first, came);
-        let Some(whole) = entries.get(..head.raw_bytes as usize) else {
+    pub fn restore_appended(&self, open: &Block) -> u64 {
+        let came = (open.head.came_first, open.head.came_last);
+        let mut head = head_of(&open.body, open.head.first, came);
+        let Some(whole) = open.body.get(..head.raw_bytes as usize) else {
             return 0;
         };
         let packed = self.limits().compress.then(|| self.packer.pack(whole));
         let packed = packed.flatten();
         head.packed = packed.is_some();
         let block = Block {
-            source_id: source_id.into(),
-            types,
+            source_id: Arc::clone(&open.source_id),
+            types: open.types,
             head,
+            total: open.total,
             body: packed.unwrap_or_else(|| Bytes::copy_from_slice(whole)),
         };
         match self.restore(block, None) {
@@ -215,6 +214,12 @@ impl Store {
                     continue;
                 };
                 source.lanes.iter_mut().for_each(Lane::retrace);
+                // What came and is not there has gone, before the restart or by it.
+                let meta = &mut source.meta;
+                let (_, total) = source.told;
+                if total > 0 {
+                    meta.expired = total.saturating_sub(meta.count);
+                }
                 // A journal may have what had gone.
                 let types: Vec<_> = source.lanes.iter().map(|lane| lane.types).collect();
                 let most = self.terms.most;
@@ -280,6 +285,7 @@ impl Shard {
             reach: i64::MAX,
             floor: i64::MIN,
         };
+        source.told = source.told.max((head.last, block.total));
         let lane = source.lane(block.types);
         let added = lane.insert(sealed);
         lane.scattered |= added && home.is_none();

@@ -32,6 +32,8 @@ pub(crate) struct Source {
     pub(crate) rank: u64,
     /// Bytes that it is counted with.
     pub(crate) bytes: usize,
+    /// The last place of the latest block that was restored, and how many had come by then.
+    pub(crate) told: (u64, u64),
     /// Whether it is on the list of those that have something to be saved.
     pub(crate) listed: bool,
 }
@@ -48,6 +50,7 @@ impl Source {
             meta: SourceMeta::default(),
             rank: 0,
             bytes: 0,
+            told: (0, 0),
             listed: false,
         }
     }

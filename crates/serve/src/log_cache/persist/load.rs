@@ -10,7 +10,7 @@ use std::{
 };
 
 use logweir_cache::{
-    Home, Store, Types, Unsaved,
+    Block, Home, Store, Unsaved,
     record::{Found, Records},
 };
 
@@ -118,39 +118,39 @@ fn read(path: &Path, buffer: &mut Vec<u8>) -> io::Result<Read> {
     Ok(read)
 }
 
-/// Open blocks as the journals have them: by source, type and first envelope.
+/// Open blocks as the journals have them, by source, type and first envelope: the latest part
+/// of each, and all its entries.
 #[derive(Default)]
-struct Open(BTreeMap<(Arc<str>, u8, u64), Entries>);
-
-/// When the first and the last came, and what they are.
-#[derive(Default)]
-struct Entries {
-    came: (i64, i64),
-    bytes: Vec<u8>,
-}
+struct Open(BTreeMap<(Arc<str>, u8, u64), (Block, Vec<u8>)>);
 
 impl Open {
     fn add(&mut self, one: Unsaved) {
         let Unsaved::Appended(block, offset) = one else {
             return;
         };
-        let head = block.head;
-        let key = (block.source_id, block.types.bits(), head.first);
-        let entries = self.0.entry(key).or_default();
+        let key = (
+            Arc::clone(&block.source_id),
+            block.types.bits(),
+            block.head.first,
+        );
+        let known = self.0.entry(key);
+        let (latest, entries) = known.or_insert_with(|| (block.clone(), Vec::new()));
         // After a part that is lost nothing can be read.
-        if offset <= entries.bytes.len() {
-            entries.came = (head.came_first, head.came_last);
-            entries.bytes.truncate(offset);
-            entries.bytes.extend_from_slice(&block.body);
+        if offset <= entries.len() {
+            entries.truncate(offset);
+            entries.extend_from_slice(&block.body);
+            *latest = block;
         }
     }
 
     /// Blocks that were sealed since are in a segment; those that are not are taken from
     /// here.
     fn restore(self, store: &Store) {
-        for ((source, types, first), entries) in self.0 {
-            let types = Types::from_bits(types);
-            store.restore_appended(&source, types, first, entries.came, &entries.bytes);
+        for (latest, entries) in self.0.into_values() {
+            store.restore_appended(&Block {
+                body: entries.into(),
+                ..latest
+            });
         }
     }
 }
