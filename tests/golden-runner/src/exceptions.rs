@@ -53,10 +53,14 @@ pub enum Rule {
     ClientFaultIs400,
     /// Envelopes are in the order of their own timestamps.
     TimeOrders,
+    /// A query's range has a positive step, and ends behind its start.
+    RangesGoForward,
+    /// Means are rounded once, not at each value.
+    MeansKeepTheirDigits,
 }
 
 impl Rule {
-    const ALL: [Rule; 22] = [
+    const ALL: [Rule; 24] = [
         Rule::IdleCounterKeepsItsTotal,
         Rule::InstancesCountApart,
         Rule::OncePerStream,
@@ -79,6 +83,8 @@ impl Rule {
         Rule::NamesItself,
         Rule::ClientFaultIs400,
         Rule::TimeOrders,
+        Rule::RangesGoForward,
+        Rule::MeansKeepTheirDigits,
     ];
 
     /// The name in `exceptions.toml`.
@@ -106,6 +112,8 @@ impl Rule {
             Rule::NamesItself => "names-itself",
             Rule::ClientFaultIs400 => "client-fault-is-400",
             Rule::TimeOrders => "time-orders",
+            Rule::RangesGoForward => "ranges-go-forward",
+            Rule::MeansKeepTheirDigits => "means-keep-their-digits",
         }
     }
 }

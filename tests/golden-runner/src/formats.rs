@@ -11,6 +11,8 @@ mod drain_url_params;
 mod gateway_selectors;
 mod gateway_sse;
 mod logcache_hash;
+mod logcache_promql_json;
+mod logcache_promql_labels;
 mod logcache_read_json;
 mod rlp_tags;
 mod selectors;
@@ -68,6 +70,14 @@ pub const FORMATS: &[Format] = &[
     Format {
         name: "logcache_hash",
         judge: logcache_hash::judge,
+    },
+    Format {
+        name: "logcache_promql_json",
+        judge: logcache_promql_json::judge,
+    },
+    Format {
+        name: "logcache_promql_labels",
+        judge: logcache_promql_labels::judge,
     },
     Format {
         name: "logcache_read_json",

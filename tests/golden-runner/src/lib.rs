@@ -4,6 +4,7 @@
 //! listed by rule ([`exceptions`]).
 
 mod bytes_field;
+mod cache_door;
 pub mod exceptions;
 mod exchange;
 pub mod formats;

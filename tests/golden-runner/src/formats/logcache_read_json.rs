@@ -1,24 +1,13 @@
 //! What a log cache answers over HTTP to reads of what it was sent.
 
-use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
+use std::collections::BTreeSet;
 
-use anyhow::{Context, Result, anyhow};
-use bytes::BytesMut;
-use http::{Request, header};
-use http_body_util::BodyExt;
-use logweir_net::body;
-use logweir_proto::{frames::push_frame, logcache::SendRequest};
-use logweir_serve::{
-    auth::{AuthConfig, Authorizer},
-    front::{AccessLog, Front},
-    gateway::StreamConfig,
-    log_cache::{Api, Cache, Guard, Local, StoreConfig, Upstream},
-    metrics::Registry,
-};
+use anyhow::{Context, Result};
 use serde::Deserialize;
 use tokio::runtime::Runtime;
 
 use crate::bytes_field::HexBytes;
+use crate::cache_door::{Answer, ask, open};
 use crate::exceptions::Rule;
 use crate::verdict::{Verdict, each_with};
 
@@ -37,9 +26,6 @@ struct Query {
     body: HexBytes,
 }
 
-/// Status, content type and body.
-type Answer = (u16, String, String);
-
 pub(super) fn judge(lines: &[&str]) -> Vec<Verdict> {
     let runtime = || Runtime::new().context("start a runtime");
     each_with(lines, runtime, |runtime, case: Case| {
@@ -48,11 +34,17 @@ pub(super) fn judge(lines: &[&str]) -> Vec<Verdict> {
 }
 
 async fn judge_one(case: Case) -> Result<Verdict> {
-    let front = front(&case)?;
+    let front = open(
+        case.max_per_source,
+        case.envelopes.iter().map(|envelope| &envelope.0),
+    )?;
     let mut rules = BTreeSet::new();
     for query in case.queries {
         let path = query.path;
-        let got = ask(&front, &path).await?;
+        let mut got = ask(&front, &path).await?;
+        if path == "/api/v1/info" {
+            got.2 = as_recorded(&got.2)?;
+        }
         let body = String::from_utf8_lossy(&query.body.0).into_owned();
         let recorded = (query.status, query.content_type, body);
         let blamed = rightly_blamed(&recorded);
@@ -101,49 +93,6 @@ fn rightly_blamed(recorded: &Answer) -> Answer {
         ),
         false => recorded.clone(),
     }
-}
-
-fn front(case: &Case) -> Result<Front> {
-    let store = StoreConfig {
-        per_source: case.max_per_source,
-        ..StoreConfig::default()
-    };
-    let store = logweir_cache::Store::new(store.limits());
-    let cache = Arc::new(Cache::new(Arc::new(Local::of_sends(Arc::new(store)))));
-    let mut batch = BytesMut::new();
-    for envelope in &case.envelopes {
-        push_frame(&mut batch, &envelope.0);
-    }
-    cache.send(&SendRequest {
-        envelopes: batch.freeze(),
-        local_only: true,
-    });
-    let registry = Registry::new();
-    let door = SocketAddr::from(([127, 0, 0, 1], 0));
-    let authorizer = Authorizer::new(&AuthConfig::default(), door, false, &registry)?;
-    let guard = Guard {
-        authorizer: Arc::new(authorizer),
-        stream: StreamConfig::default(),
-        whole_door: true,
-        stop: Default::default(),
-    };
-    let api = Api::new(Upstream::Here(cache), guard, &registry);
-    Ok(Front::new(None, None, AccessLog::Off).with_log_cache(api))
-}
-
-async fn ask(front: &Front, path: &str) -> Result<Answer> {
-    let request = Request::get(path).body(body::empty());
-    let request = request.context("not a request that HTTP carries")?;
-    let (head, body) = front.answer(request).await.into_parts();
-    let body = body.collect().await.map_err(|error| anyhow!("{error}"))?;
-    let body = String::from_utf8_lossy(&body.to_bytes()).into_owned();
-    let kind = head.headers.get(header::CONTENT_TYPE);
-    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let body = match path {
-        "/api/v1/info" => as_recorded(&body)?,
-        _ => body,
-    };
-    Ok((head.status.as_u16(), kind.to_owned(), body))
 }
 
 /// The page that names a version, with the version and uptime of the recording.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use logweir_cache::promql::{Matcher, Mode, Query, Span, parse_duration_ms, sources};
+use logweir_cache::promql::{
+    Matcher, Mode, Query, Span, ast::ValueType, parse_duration_ms, sources,
+};
 use logweir_wire::syslog::parse::rfc3339;
 
 use super::super::api::quoted;
@@ -98,8 +100,24 @@ impl Asked {
             Mode::LogCache => Fault::Question(error.to_string()),
             Mode::Modern => named("query", mode, &error.to_string()),
         })?;
-        if mode == Mode::LogCache {
-            needs_sources(&query)?;
+        let type_of = query.expr().value_type();
+        let wrong = match (span, type_of, mode) {
+            (Span::Range { .. }, ValueType::Matrix | ValueType::String, _) => {
+                let name = type_of.name();
+                Some(format!(
+                    "invalid expression type \"{name}\" for range query, must be Scalar or instant Vector"
+                ))
+            }
+            (Span::Instant(_), ValueType::String, Mode::LogCache) => {
+                Some("unhandled expression of type: *promql.StringLiteral".to_owned())
+            }
+            _ => None,
+        };
+        match (wrong, mode) {
+            (Some(why), Mode::Modern) => return Err(named("query", mode, &why)),
+            (Some(why), Mode::LogCache) => return Err(Fault::Question(why)),
+            (None, Mode::LogCache) => needs_sources(&query)?,
+            (None, Mode::Modern) => {}
         }
         Ok(Self {
             query,
@@ -292,5 +310,8 @@ mod tests {
         }
         let told = instant("", "1", Mode::LogCache).unwrap_err();
         assert_eq!(told, "parse error at char 1: no expression found in input");
+        let told = instant("\"text\"", "1", Mode::LogCache).unwrap_err();
+        assert_eq!(told, "unhandled expression of type: *promql.StringLiteral");
+        assert!(instant("\"text\"", "1", Mode::Modern).is_ok());
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     grpc::unix_nanos,
     log_cache::{
         Upstream,
-        api::{fields, json, nothing_here, unescaped},
+        api::{fields, form_fields, json, nothing_here, unescaped},
     },
 };
 
@@ -103,7 +103,11 @@ pub(crate) async fn answer(
     request: &Parts,
     body: Body,
 ) -> Response<Body> {
-    let fields = match fields(request, body).await {
+    let fields = match mode {
+        Mode::LogCache => fields(request, body).await,
+        Mode::Modern => form_fields(request, body).await,
+    };
+    let fields = match fields {
         Ok(fields) => fields,
         Err(status) if status.code() == Code::Unimplemented => {
             let status = match mode {
