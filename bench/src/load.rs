@@ -124,7 +124,8 @@ fn low7(value: u64) -> u8 {
     value.to_le_bytes()[0] & 0x7F
 }
 
-fn time_field() -> Vec<u8> {
+/// A time as it is in an envelope before it is patched, with its key.
+pub(crate) fn time_field() -> Vec<u8> {
     v2::Envelope {
         timestamp: SOME_TIME,
         ..Default::default()

@@ -1,7 +1,10 @@
 //! Log lines as an app writes them, no two alike: what a memory of text has to keep.
 
-use bytes::BytesMut;
-use logweir_proto::{frames::push_frame, v2};
+use std::{fmt::Write as _, sync::Arc};
+
+use anyhow::{Context as _, Result};
+use bytes::{Bytes, BytesMut};
+use logweir_proto::frames::push_frame;
 use prost::Message;
 
 use crate::{line::PAYLOAD, load};
@@ -25,42 +28,76 @@ const AGENTS: [&str; 4] = [
     "curl/8.5.0",
 ];
 
-/// Envelopes of some sources in turn, made one by one.
+/// Envelopes of some sources in turn: encoded once, each time with another line and time.
 pub(crate) struct Words {
-    sources: Vec<String>,
+    frames: Arc<[Frame]>,
     next: usize,
     state: u64,
+    line: String,
+}
+
+/// The framed envelope of a source, and where what changes is in it.
+pub(crate) struct Frame {
+    bytes: Bytes,
+    time: usize,
+    payload: usize,
+}
+
+/// One for each of these sources.
+pub(crate) fn frames(sources: &[String]) -> Result<Arc<[Frame]>> {
+    sources.iter().map(Frame::of).collect()
+}
+
+impl Frame {
+    fn of(source: &String) -> Result<Self> {
+        let model = [b'.'; PAYLOAD];
+        let envelope = load::envelope(source, model.to_vec());
+        let time = load::time_field();
+        let mut bytes = BytesMut::new();
+        push_frame(&mut bytes, &envelope.encode_to_vec());
+        Ok(Self {
+            time: load::find(&bytes, &time).context("time not found")? + 1,
+            payload: load::find(&bytes, &model).context("payload not found")?,
+            bytes: bytes.freeze(),
+        })
+    }
 }
 
 impl Words {
-    /// `seed` makes them other than those of another one.
-    pub(crate) fn of(sources: Vec<String>, seed: u64) -> Self {
+    /// Those of sources from one of them on. `seed` makes them other than those of another
+    /// one.
+    pub(crate) fn of(frames: Arc<[Frame]>, first: usize, seed: u64) -> Self {
         Self {
-            sources,
-            next: 0,
+            frames,
+            next: first,
             state: seed | 1,
+            line: String::new(),
         }
     }
 
     /// The frames of the next `count` envelopes, made at `now` (Unix nanoseconds).
-    pub(crate) fn batch(&mut self, count: usize, now: i64) -> BytesMut {
+    pub(crate) fn batch(&mut self, count: usize, now: u64) -> BytesMut {
         let mut frames = BytesMut::with_capacity(count * 640);
         for _ in 0..count {
-            let line = self.line().into_bytes();
-            let source = &self.sources[self.next % self.sources.len()];
+            self.write_line();
+            let frame = &self.frames[self.next % self.frames.len()];
             self.next += 1;
-            let envelope = v2::Envelope {
-                timestamp: now,
-                ..load::envelope(source, line)
-            };
-            push_frame(&mut frames, &envelope.encode_to_vec());
+            let start = frames.len();
+            frames.extend_from_slice(&frame.bytes);
+            let made = &mut frames[start..];
+            load::patch_time(&mut made[frame.time..frame.time + 9], now);
+            made[frame.payload..frame.payload + PAYLOAD].copy_from_slice(self.line.as_bytes());
         }
         frames
     }
 
     /// A line of a usual length: what differs from line to line differs here.
-    fn line(&mut self) -> String {
-        let mut line = format!(
+    fn write_line(&mut self) {
+        let mut line = std::mem::take(&mut self.line);
+        line.clear();
+        // Writing to a String cannot fail.
+        let _ = write!(
+            line,
             "level=info method={} path={} status={} duration_ms={} bytes={} request_id={:016x}{:016x} remote=10.{}.{}.{} user={} agent=\"{}\" trace={:016x}",
             self.one(&METHODS),
             self.one(&PATHS),
@@ -76,12 +113,11 @@ impl Words {
             self.one(&AGENTS),
             self.number(),
         );
-        line.truncate(PAYLOAD);
         while line.len() < PAYLOAD {
             line.push_str(" ok");
         }
         line.truncate(PAYLOAD);
-        line
+        self.line = line;
     }
 
     fn one<T: Copy>(&mut self, of: &[T]) -> T {
@@ -105,17 +141,21 @@ impl Words {
 
 #[cfg(test)]
 mod tests {
+    use logweir_proto::v2;
+
     use super::*;
 
     #[test]
     fn lines_are_of_one_length_and_no_two_alike() {
-        let mut words = Words::of(vec!["a".into(), "b".into()], 7);
-        let frames = words.batch(50, 9);
+        let sources = frames(&["a".into(), "b".into()]).unwrap();
+        let now = 1_790_000_000_123_456_789;
+        let frames = Words::of(sources, 0, 7).batch(50, now);
         let batch = v2::EnvelopeBatch::decode(&frames[..]).unwrap().batch;
         assert_eq!(batch.len(), 50);
         let mut seen = std::collections::BTreeSet::new();
         for (number, envelope) in batch.into_iter().enumerate() {
             assert_eq!(envelope.source_id, ["a", "b"][number % 2]);
+            assert_eq!(envelope.timestamp.cast_unsigned(), now);
             let Some(v2::envelope::Message::Log(log)) = envelope.message else {
                 panic!("no log");
             };

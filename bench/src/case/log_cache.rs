@@ -31,7 +31,7 @@ impl Bench<'_> {
         let sources = sources();
         let before = rig.memory()?;
         let (cpu, begin) = (rig.cpu_seconds()?, Instant::now());
-        let filling = rig.fill(&sources, AS_FAST_AS_IT_GOES, MILLION);
+        let filling = rig.fill(&sources, AS_FAST_AS_IT_GOES, MILLION)?;
         let sent = filling.wait().await?;
         let seconds = begin.elapsed().as_secs_f64();
         let millions = sent as f64 / 1e6;
@@ -55,9 +55,9 @@ impl Bench<'_> {
         let sources = sources();
         let asked: Vec<String> = sources.iter().step_by(97).cloned().collect();
         // So that there are 1,000 of each that is asked.
-        let filling = rig.fill(&asked, AS_FAST_AS_IT_GOES, EACH * asked.len() as u64);
+        let filling = rig.fill(&asked, AS_FAST_AS_IT_GOES, EACH * asked.len() as u64)?;
         filling.wait().await?;
-        let filling = rig.fill(&sources, BESIDE, u64::MAX);
+        let filling = rig.fill(&sources, BESIDE, u64::MAX)?;
         sleep(Duration::from_secs(2)).await;
         let mut rows = Vec::new();
         for limit in [100, 1000] {
@@ -110,7 +110,7 @@ impl Bench<'_> {
             .log_cache_on_disk(self.ids, port, data.path())
             .await?;
         let rig = CacheRig::around(self.implementation, self.ids, node, port).await?;
-        let filling = rig.fill(&sources, AS_FAST_AS_IT_GOES, u64::MAX);
+        let filling = rig.fill(&sources, AS_FAST_AS_IT_GOES, u64::MAX)?;
         while bytes_in(&data.path().join("log-cache")) < SEGMENTS {
             sleep(Duration::from_millis(200)).await;
         }

@@ -22,7 +22,7 @@ use logweir_net::{
 use logweir_proto::{frames::frame_len, put, service::CACHE_SEND};
 use tokio::{
     task::JoinSet,
-    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
+    time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, timeout},
 };
 
 use crate::{
@@ -33,7 +33,7 @@ use crate::{
     load::BATCH,
     process::Process,
     usage::Memory,
-    words::Words,
+    words::{Words, frames},
 };
 
 /// How long a process may take to answer for the first time.
@@ -113,24 +113,28 @@ impl CacheRig {
         Ok(rig)
     }
 
-    /// Sends log lines of these sources in turn, `rate` a second in batches of 100, until
-    /// [`Filling::finish`] or `most` are sent.
-    pub(crate) fn fill(&self, sources: &[String], rate: f64, most: u64) -> Filling {
+    /// Sends log lines of these sources in turn, `rate` a second in batches of 100 that are
+    /// evenly spaced, until [`Filling::finish`] or `most` are sent.
+    pub(crate) fn fill(&self, sources: &[String], rate: f64, most: u64) -> Result<Filling> {
+        let frames = frames(sources)?;
+        let begin = Instant::now();
         let sent = Arc::new(AtomicU64::new(0));
         let stop = Arc::new(AtomicBool::new(false));
         let mut calls = JoinSet::new();
         let callers = self.connections.len() * CALLS;
         for number in 0..callers {
             let h2 = self.connections[number % self.connections.len()].clone();
-            // Each begins elsewhere, so that all have their turn.
-            let mut own = sources.to_vec();
-            own.rotate_left(number * sources.len() / callers);
-            let words = Words::of(own, number as u64 + 1);
+            // Each begins elsewhere, so that all have their turn, and at another time.
+            let from = number * sources.len() / callers;
+            let words = Words::of(Arc::clone(&frames), from, number as u64 + 1);
             let (sent, stop, clock) = (Arc::clone(&sent), Arc::clone(&stop), self.clock);
-            let every = Duration::from_secs_f64(BATCH as f64 * callers as f64 / rate);
-            calls.spawn(send(h2, words, every, (sent, stop, most), clock));
+            let batch = Duration::from_secs_f64(BATCH as f64 / rate);
+            let turns = u32::try_from(callers)?;
+            let first = begin + batch * u32::try_from(number)?;
+            let due = interval_at(first, batch * turns);
+            calls.spawn(send(h2, words, due, (sent, stop, most), clock));
         }
-        Filling { calls, sent, stop }
+        Ok(Filling { calls, sent, stop })
     }
 
     /// Processor seconds of the node so far.
@@ -207,15 +211,14 @@ impl Filling {
 async fn send(
     h2: H2,
     mut words: Words,
-    every: Duration,
+    mut due: Interval,
     (sent, stop, most): (Arc<AtomicU64>, Arc<AtomicBool>, u64),
     clock: Clock,
 ) -> Result<()> {
-    let mut due = interval(every);
     due.set_missed_tick_behavior(MissedTickBehavior::Burst);
     while !stop.load(Relaxed) && sent.load(Relaxed) < most {
         due.tick().await;
-        let frames = words.batch(BATCH, i64::try_from(clock.now())?);
+        let frames = words.batch(BATCH, clock.now());
         let mut request = BytesMut::with_capacity(frame_len(frames.len()));
         put::head(&mut request, ENVELOPES, frames.len());
         request.put_slice(&frames);
