@@ -80,6 +80,11 @@ impl Registry {
         self.read().drains_of(channel)
     }
 
+    /// A drain by its token.
+    pub fn drain_of_token(&self, token: &str) -> Option<Arc<Drain>> {
+        self.read().drain_of_token(token).cloned()
+    }
+
     /// Every drain by number, reserved ones too.
     pub fn drains(&self) -> Vec<Arc<Drain>> {
         self.read().drains.values().cloned().collect()

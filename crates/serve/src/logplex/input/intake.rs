@@ -9,7 +9,7 @@ use logweir_wire::logplex::{frame_of, frame_renamed, line};
 use super::{Count, Input};
 use crate::{
     grpc::{Sink, unix_nanos},
-    logplex::model::{Channel, Cred, Token},
+    logplex::model::{Channel, Cred, Drain, Token},
 };
 
 /// What an envelope has beside its message, at most and mostly much less: the names of tags,
@@ -69,8 +69,10 @@ pub(crate) struct Intake {
     input: Arc<Input>,
     lines: Option<Lines>,
     writer: Writer,
-    /// Channels whose lines came back: the drain that sent them is theirs.
-    looped: Option<Arc<str>>,
+    /// The drain of ours that sends this.
+    from: Option<Arc<Drain>>,
+    /// Whether what it sends to a channel came from there.
+    looped: Option<(Arc<str>, bool)>,
     /// The token of the last message and where its lines go.
     last: Option<(Arc<Token>, Option<Arc<Channel>>)>,
     /// Messages by channel since the last [`Intake::send_on`]; mostly one entry.
@@ -87,6 +89,7 @@ impl Intake {
             input: Arc::clone(input),
             lines: None,
             writer,
+            from: None,
             looped: None,
             last: None,
             posted: Vec::new(),
@@ -96,9 +99,10 @@ impl Intake {
         }
     }
 
-    /// Messages for this channel came from a drain of its own and go no further.
-    pub(crate) fn refuse_loop(&mut self, channel: Arc<str>) {
-        self.looped = Some(channel);
+    /// What comes was sent by a drain of ours: messages that would come back to its channel
+    /// go no further.
+    pub(crate) fn sent_by(&mut self, drain: Arc<Drain>) {
+        self.from = Some(drain);
     }
 
     /// What comes from now on arrived now, and tokens are looked at anew.
@@ -202,8 +206,22 @@ impl Intake {
         {
             return self.count(Count::Forbidden);
         }
-        if self.looped.as_ref() == Some(&channel.id) {
-            return self.count(Count::Looped);
+        if let Some(drain) = &self.from {
+            let known = self.looped.as_ref().filter(|of| of.0 == channel.id);
+            let looped = match known {
+                Some((_, looped)) => *looped,
+                None => {
+                    let Input {
+                        loops, registry, ..
+                    } = &*self.input;
+                    let looped = loops.leads_back(registry, drain, &channel.id);
+                    self.looped = Some((Arc::clone(&channel.id), looped));
+                    looped
+                }
+            };
+            if looped {
+                return self.count(Count::Looped);
+            }
         }
         self.counted[Count::Taken as usize] += 1;
         let lines = self.lines.get_or_insert_with(|| self.input.lines());
@@ -253,3 +271,6 @@ impl Drop for Intake {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,13 +2,15 @@
 //! published as envelopes of their channels. Nobody who sends is made to wait.
 //!
 //! [`post`] answers requests, [`tcp`] reads connections, [`intake`] makes envelopes of
-//! messages, [`dedupe`] knows a batch that was sent again, [`auth`] who may write.
+//! messages, [`dedupe`] knows a batch that was sent again, [`loops`] lines that come back,
+//! [`auth`] who may write.
 
 mod auth;
 mod body;
 mod counts;
 mod dedupe;
 mod intake;
+mod loops;
 pub(crate) mod post;
 pub(crate) mod tcp;
 
@@ -20,7 +22,7 @@ use std::{
 pub(crate) use counts::{Count, Counts};
 pub(crate) use intake::{Intake, Writer};
 
-use self::{dedupe::Dedupe, intake::Lines};
+use self::{dedupe::Dedupe, intake::Lines, loops::Loops};
 use super::registry::Registry;
 use crate::{metrics, outlet::OpenSink};
 
@@ -33,6 +35,7 @@ pub(crate) struct Input {
     open: OpenSink,
     idle: Mutex<Vec<Lines>>,
     dedupe: Dedupe,
+    loops: Loops,
     counts: Counts,
 }
 
@@ -44,6 +47,7 @@ impl Input {
             open,
             idle: Mutex::default(),
             dedupe: Dedupe::new(window),
+            loops: Loops::default(),
             counts: Counts::default(),
         })
     }

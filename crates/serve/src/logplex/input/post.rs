@@ -120,6 +120,12 @@ async fn take(
         counts.add(count, said.unwrap_or_default());
     }
     let mut intake = Intake::new(input, writer);
+    let drain = headers.get("logplex-drain-token");
+    if let Some(drain) = drain.and_then(|token| token.to_str().ok())
+        && let Some(drain) = logplex.book.registry().drain_of_token(drain)
+    {
+        intake.sent_by(drain);
+    }
     publish(&body, strict, &mut intake);
     Ok(())
 }

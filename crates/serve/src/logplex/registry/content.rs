@@ -29,6 +29,7 @@ pub(super) struct Content {
     pub(super) journal: Option<Vec<Change>>,
     tokens_by_channel: HashMap<Arc<str>, BTreeSet<(Arc<str>, Arc<str>)>>,
     drains_by_channel: HashMap<Arc<str>, BTreeSet<u64>>,
+    drains_by_token: HashMap<Arc<str>, u64>,
     /// Only channels whose source is not their id.
     by_source: HashMap<Arc<str>, BTreeSet<Arc<str>>>,
 }
@@ -43,6 +44,10 @@ impl Content {
     pub(super) fn drains_of(&self, channel: &str) -> Vec<Arc<Drain>> {
         let ids = self.drains_by_channel.get(channel).into_iter().flatten();
         ids.filter_map(|id| self.drains.get(id).cloned()).collect()
+    }
+
+    pub(super) fn drain_of_token(&self, token: &str) -> Option<&Arc<Drain>> {
+        self.drains.get(self.drains_by_token.get(token)?)
     }
 
     pub(super) fn channels_of_source(&self, source_id: &str) -> Vec<Arc<Channel>> {
@@ -157,6 +162,8 @@ impl Content {
             .entry(of)
             .or_default()
             .insert(drain.id);
+        let token = Arc::clone(&drain.token);
+        self.drains_by_token.insert(token, drain.id);
         self.drains.insert(drain.id, Arc::clone(drain));
         true
     }
@@ -165,6 +172,7 @@ impl Content {
         let Some(drain) = self.drains.remove(&id) else {
             return false;
         };
+        self.drains_by_token.remove(&drain.token);
         if let Some(ids) = self.drains_by_channel.get_mut(&drain.channel) {
             ids.remove(&id);
             if ids.is_empty() {
