@@ -20,6 +20,7 @@ use crate::{
 
 mod drains;
 mod log_cache;
+mod promql;
 
 /// A question that the bench answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -75,6 +76,10 @@ pub(crate) enum Case {
     LogCacheRead,
     /// How soon a log cache with 1 GiB of segments is back after it was killed. Ours alone.
     LogCacheRestart,
+    /// How soon `logweir run` answers in PromQL (`delivered/s` are answers, the processor time
+    /// is that of a million of them): the rate of 1,000 series over an hour, and a sum of
+    /// 10,000; and by how much memory grows for a query past its bound. Ours alone.
+    Promql,
 }
 
 /// How long and how hard.
@@ -188,6 +193,7 @@ impl Case {
             Case::LogCacheIngest => vec![bench.log_cache_ingest().await?],
             Case::LogCacheRead => bench.log_cache_read().await?,
             Case::LogCacheRestart => vec![bench.log_cache_restart().await?],
+            Case::Promql => bench.promql().await?,
         })
     }
 }

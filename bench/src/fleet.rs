@@ -272,6 +272,24 @@ impl Implementation {
         Process::start_with("log cache", &program, &["log-cache"], env, &[]).await
     }
 
+    /// Starts all roles of ours in one process, with its data in `data` and a log cache of so
+    /// many bytes; peers have none.
+    pub(crate) async fn everything(
+        &self,
+        data: &Path,
+        store: u64,
+        settings: &[(&'static str, String)],
+    ) -> Result<Process> {
+        let mut env = vec![
+            ("LOGWEIR_DATA_DIR", data.to_string_lossy().into_owned()),
+            ("LOGWEIR_LOG_CACHE_STORE_BYTES", store.to_string()),
+        ];
+        env.extend(settings.iter().cloned());
+        let program = self.program("logweir")?;
+        let arguments = ["run", "--ephemeral"];
+        Process::start_with("run", &program, &arguments, env, &[]).await
+    }
+
     /// Starts a traffic controller over the router at `router`, which asks nobody who may
     /// read.
     pub(crate) async fn traffic_controller(

@@ -29,6 +29,7 @@ mod producer;
 mod reader;
 mod report;
 mod rig;
+mod samples;
 mod sink;
 mod status;
 mod tally;

@@ -93,6 +93,11 @@ impl Process {
         usage::memory(self.pid()?)
     }
 
+    /// Forgets the peak of memory so far.
+    pub(crate) fn forget_peak(&self) -> Result<()> {
+        usage::forget_peak(self.pid()?)
+    }
+
     fn pid(&self) -> Result<u32> {
         self.child
             .id()

@@ -23,6 +23,7 @@ use crate::{
 
 pub(crate) mod drains;
 pub(crate) mod log_cache;
+pub(crate) mod queries;
 
 /// How long the way through a topology may take to open.
 const OPENING: Duration = Duration::from_secs(20);

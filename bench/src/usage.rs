@@ -47,6 +47,11 @@ pub(crate) fn memory(pid: u32) -> Result<Memory> {
     })
 }
 
+/// Forgets a process's peak of resident memory (proc(5), `clear_refs`).
+pub(crate) fn forget_peak(pid: u32) -> Result<()> {
+    fs::write(format!("/proc/{pid}/clear_refs"), "5").context("cannot reset the peak of memory")
+}
+
 /// The machine that figures were taken on.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Machine {
