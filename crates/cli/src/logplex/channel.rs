@@ -26,9 +26,9 @@ pub enum ChannelVerb {
     /// Make a channel, and tokens to write to it
     #[command(after_help = "\
 Examples:
-  logweir channel create --token app --token heroku     with a number for an id
-  logweir channel create --id app-7f3a --token app      with an id of your own
-  logweir channel create --source my-app --token app    the lines of a V2 source too")]
+  logweir channel create app heroku             with a number for an id and two tokens
+  logweir channel create --id app-7f3a app      with an id of your own
+  logweir channel create --source my-app app    the lines of a V2 source too")]
     Create(CreateArgs),
     /// Show a channel: its tokens and its drains
     #[command(after_help = "Example:\n  logweir channel show 1")]
@@ -50,15 +50,15 @@ Examples:
 /// Arguments of `logweir channel create`.
 #[derive(Args, Debug)]
 pub struct CreateArgs {
+    /// Names of its tokens, which are the sources of its lines
+    #[arg(value_name = "TOKEN")]
+    pub tokens: Vec<String>,
     /// A name for people
-    #[arg(value_name = "NAME", conflicts_with = "id")]
+    #[arg(long, value_name = "NAME", conflicts_with = "id")]
     pub name: Option<String>,
     /// Its id [default: a number]
     #[arg(long, value_name = "ID")]
     pub id: Option<String>,
-    /// A token of this name, which is the source of its lines; may be repeated
-    #[arg(long, value_name = "NAME")]
-    pub token: Vec<String>,
     /// The V2 source that the channel is
     #[arg(long, value_name = "SOURCE_ID")]
     pub source: Option<String>,
@@ -154,7 +154,7 @@ pub async fn run(args: ChannelArgs) -> Result<(), Failure> {
 
 async fn create(args: &CreateArgs) -> Result<Value, Failure> {
     let api = Api::new(&args.place)?;
-    let mut body = json!({ "tokens": args.token });
+    let mut body = json!({ "tokens": args.tokens });
     if let Some(source) = &args.source {
         body["source"] = source.as_str().into();
     }

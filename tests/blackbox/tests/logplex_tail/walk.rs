@@ -145,13 +145,13 @@ async fn verbs(logplex: &Logplex, token: &str, shown: &str) {
         ["channel  1".to_owned(), format!("token    app  {token}")]
     );
     let listed = verb(logplex, "cred list", Some("")).await;
-    assert!(listed[1].starts_with("local") && listed[1].contains("any_channel,full_api"));
+    assert!(listed[1].starts_with("local") && listed[1].contains("full_api,any_channel"));
     let url = verb(logplex, "session create 1 -n 0", cred).await;
     let raw: Raw = get(&logplex.api, &path(&url[0]), &[]).await;
     assert_eq!(raw.text().trim_end(), shown.lines().last().unwrap());
     let made = verb(
         logplex,
-        "channel create --id app-1 --token web --json",
+        "channel create --id app-1 web --json",
         cred,
     )
     .await;
