@@ -86,25 +86,38 @@ impl Open {
         }
     }
 
-    /// Appends an envelope. Its room grows towards `full` bytes.
+    /// Bytes that the next envelope is written next to or compared with, added up: to have
+    /// looked there.
+    pub(crate) fn touch(&self) -> u8 {
+        let ends = self.before.model_ends(&self.bytes);
+        let all = ends.chain(self.bytes.last()).copied();
+        all.fold(0, u8::wrapping_add)
+    }
+
+    /// Appends an envelope, and says whether another like it would be too much for `full`
+    /// bytes, towards which its room grows.
     pub(crate) fn append(
         &mut self,
         source: &str,
         (timestamp, sequence, arrival): (i64, u64, i64),
         envelope: &[u8],
         full: usize,
-    ) {
-        let most = self.bytes.len() + envelope.len() + ENTRY_HEAD;
-        if most > self.bytes.capacity() {
-            let room = most.max((self.bytes.capacity() * 2).min(full));
-            self.bytes.reserve_exact(room - self.bytes.len());
+    ) -> bool {
+        let before = self.bytes.len();
+        // Most of them are less than what they are written from.
+        let most = before + envelope.len() + ENTRY_HEAD;
+        let twice = (self.bytes.capacity() * 2).next_power_of_two().min(full);
+        if most > self.bytes.capacity() && self.bytes.capacity() < full {
+            self.bytes.reserve_exact(most.max(twice) - before);
         }
         self.head
             .add(timestamp, sequence, arrival, self.before.timestamp);
         self.before
             .append(&mut self.bytes, source, (timestamp, sequence), envelope);
         // An envelope of 4 GiB is refused at the door.
-        self.head.raw_bytes = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
+        let after = self.bytes.len();
+        self.head.raw_bytes = u32::try_from(after).unwrap_or(u32::MAX);
+        after + (after - before) > full
     }
 
     /// Bytes that it takes.
@@ -112,7 +125,11 @@ impl Open {
         self.bytes.capacity()
     }
 
-    pub(crate) fn seal(self) -> Sealed {
+    pub(crate) fn seal(mut self) -> Sealed {
+        // It counts with its bytes, and may never be compressed.
+        if self.bytes.capacity() - self.bytes.len() > self.bytes.len() / 4 {
+            self.bytes.shrink_to_fit();
+        }
         Sealed {
             head: self.head,
             body: Bytes::from(self.bytes),

@@ -46,6 +46,12 @@ pub(crate) struct Before {
 }
 
 impl Before {
+    /// The last bytes of the model, a cache line apart: to have looked there.
+    pub(crate) fn model_ends<'a>(&self, block: &'a [u8]) -> impl Iterator<Item = &'a u8> {
+        let model = block.get(self.model.clone()).unwrap_or_default();
+        model.iter().rev().step_by(64).take(6)
+    }
+
     /// Appends an envelope to a block.
     pub(crate) fn append(
         &mut self,

@@ -137,7 +137,7 @@ impl Shard {
         let slots: Vec<usize> = slots.collect();
         let sources = slots.iter().filter_map(|slot| self.source(*slot));
         let ends = sources.zip(puts);
-        let ends = ends.map(|(source, (_, put))| source.end_of(put.types));
+        let ends = ends.map(|(source, (_, put))| source.touch(put.types));
         std::hint::black_box(ends.fold(0, u8::wrapping_add));
         for (slot, (_, put)) in slots.into_iter().zip(puts) {
             filled.extend(self.append(slot, put, terms));

@@ -80,21 +80,19 @@ impl Source {
         let room = lane.room();
         let open = lane.open.get_or_insert_with(|| Open::new(room));
         let key = (put.timestamp, sequence, terms.now);
-        open.append(put.source_id, key, put.envelope, full);
-        if open.bytes.len() < full && open.head.count < terms.block {
+        let is_full = open.append(put.source_id, key, put.envelope, full);
+        if !is_full && open.head.count < terms.block {
             return None;
         }
         let sealed = lane.seal()?;
         Some((sealed.head.first, sealed.body.clone()))
     }
 
-    /// The last byte of the open block of a type: to have looked there.
-    pub(crate) fn end_of(&self, types: Types) -> u8 {
+    /// Looks where an envelope of a type is going to be written.
+    pub(crate) fn touch(&self, types: Types) -> u8 {
         let lane = self.lanes.iter().find(|lane| lane.types == types);
         let open = lane.and_then(|lane| lane.open.as_ref());
-        open.and_then(|open| open.bytes.last())
-            .copied()
-            .unwrap_or(0)
+        open.map_or(0, Open::touch)
     }
 
     /// Adds to the figures what has come.
