@@ -259,7 +259,7 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
             logplex::Door::Front,
             Some(authorizer),
         ));
-    let settings = Front::http_settings();
+    let settings = logplex::Pages::http_settings();
     doors::http(
         "http",
         config.http,

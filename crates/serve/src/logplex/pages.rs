@@ -6,18 +6,24 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
-use logweir_net::body::{Body, BoxError};
+use logweir_net::{
+    body::{Body, BoxError},
+    listen::HttpSettings,
+};
 use tower_service::Service;
 
 use super::{Logplex, api, requests::Resource};
 use crate::auth::Authorizer;
+
+/// An idle connection is let go after this long.
+const IDLE: Duration = Duration::from_secs(75);
 
 /// Which of Logplex's doors a request came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +54,15 @@ impl Pages {
             logplex,
             door,
             operators,
+        }
+    }
+
+    /// How connections of such a door are served. Senders write now and then: a connection
+    /// that is closed while the next batch is on its way costs that batch a second try.
+    pub(crate) fn http_settings() -> HttpSettings {
+        HttpSettings {
+            header_read_timeout: IDLE,
+            ..HttpSettings::http()
         }
     }
 
