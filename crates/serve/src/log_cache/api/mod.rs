@@ -20,7 +20,7 @@ pub(super) use answer::json;
 pub(super) use go::{quoted, unescaped};
 pub(super) use handler::nothing_here;
 pub use handler::{Api, Guard};
-pub(super) use request::fields;
+pub(super) use request::{fields, form_fields};
 
 use std::sync::Arc;
 

@@ -88,6 +88,27 @@ pub(in crate::log_cache) async fn fields(
     {
         return Err(not_allowed());
     }
+    merged(request, body).await
+}
+
+/// The same by the rules of Prometheus, whose clients in Python post no form but put
+/// everything into the URL.
+///
+/// # Errors
+/// As [`fields`].
+pub(in crate::log_cache) async fn form_fields(
+    request: &Parts,
+    body: Body,
+) -> Result<Vec<(String, String)>, Status> {
+    match request.method {
+        Method::GET => query(&request.uri),
+        Method::POST if is_form(&request.headers) => merged(request, body).await,
+        Method::POST => query(&request.uri),
+        _ => Err(Status::unimplemented("Method Not Allowed")),
+    }
+}
+
+async fn merged(request: &Parts, body: Body) -> Result<Vec<(String, String)>, Status> {
     let form = read(body).await?;
     let form = String::from_utf8_lossy(&form);
     let mut fields = go::form(&form).map_err(Status::invalid_argument)?;
