@@ -1,11 +1,36 @@
-//! The lines that are remembered of a channel: in the memory of the node that owns it.
+//! The lines that are remembered of a channel: in the memory of the node that owns it, and
+//! if the settings say so in lists in Redis, which have what was before.
+
+mod older;
+mod shards;
+mod spool;
+
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use logweir_net::shutdown::Shutdown;
 use logweir_proto::frames::frames;
-use logweir_wire::logplex::LineView;
+use logweir_route::Exchange;
+use logweir_wire::logplex::{LineView, message};
 
 use super::Num;
-use crate::logplex::model::Channel;
+use crate::{
+    logplex::{
+        model::Channel,
+        redis::{RedisError, Value},
+        registry::Registry,
+    },
+    metrics,
+};
+pub(crate) use shards::Shards;
+use spool::Keep;
+use spool::SpoolCounts;
+
+/// Most lines that a node is asked for.
+const MOST: usize = 10_000;
+
+/// Redis that does not answer within this time is done without.
+const OLDER_WITHIN: Duration = Duration::from_secs(1);
 
 /// How much is remembered.
 #[derive(Clone, Copy, Debug)]
@@ -16,18 +41,54 @@ pub(crate) struct HistorySettings {
     pub(crate) exact: bool,
 }
 
-/// Most lines that a node is asked for.
-const MOST: usize = 10_000;
-
 /// Knows what is remembered.
 pub(crate) struct History {
     settings: HistorySettings,
+    redis: Option<InRedis>,
+}
+
+struct InRedis {
+    shards: Shards,
+    counts: Arc<SpoolCounts>,
 }
 
 impl History {
     /// What the owners of channels have in memory.
     pub(crate) fn new(settings: HistorySettings) -> Self {
-        Self { settings }
+        Self {
+            settings,
+            redis: None,
+        }
+    }
+
+    /// The same with lists in Redis, to which is written what is published to `exchange`
+    /// from now on.
+    pub(crate) fn in_redis(
+        self,
+        shards: Shards,
+        age: Duration,
+        registry: &Arc<Registry>,
+        exchange: &Arc<Exchange>,
+        shutdown: &Shutdown,
+    ) -> Self {
+        let keep = Keep {
+            lines: self.settings.lines,
+            age,
+        };
+        // Questions do not wait behind what is written.
+        let counts = spool::start(&shards.apart(), keep, registry, exchange, shutdown);
+        Self {
+            redis: Some(InRedis { shards, counts }),
+            ..self
+        }
+    }
+
+    /// Shows what is written on a metrics page.
+    pub(super) fn show(&self, registry: &metrics::Registry) {
+        if let Some(redis) = &self.redis {
+            let counts = Arc::clone(&redis.counts);
+            registry.collect(move |to| counts.show(to));
+        }
     }
 
     /// How many lines are fetched for a number that was asked for.
@@ -36,18 +97,63 @@ impl History {
         num.fetched(most, self.settings.exact)
     }
 
-    /// What a node remembers, and older lines before it.
+    /// What a node remembers, `wanted` lines at most, and before it what only Redis has.
     pub(super) async fn extended(
         &self,
-        _channel: &Channel,
+        channel: &Channel,
         envelopes: Bytes,
-        _wanted: usize,
+        wanted: usize,
     ) -> Remembered {
+        let count = frames(&envelopes).flatten().count();
+        let older = match &self.redis {
+            Some(redis) if count < wanted => redis.before(channel, &envelopes, wanted).await,
+            _ => Vec::new(),
+        };
+        let over = (older.len() + count).saturating_sub(wanted);
         Remembered {
-            older: Vec::new(),
-            count: frames(&envelopes).flatten().count(),
+            older: older.into_iter().skip(over).collect(),
             envelopes,
+            count,
         }
+    }
+}
+
+impl InRedis {
+    async fn before(&self, channel: &Channel, envelopes: &Bytes, wanted: usize) -> Vec<Bytes> {
+        let list = tokio::time::timeout(OLDER_WITHIN, self.list(channel, wanted)).await;
+        let list = match list {
+            Ok(Ok(list)) => list,
+            Ok(Err(error)) => {
+                tracing::warn!("older lines of a channel are not shown: {error}");
+                return Vec::new();
+            }
+            Err(_) => {
+                tracing::warn!("older lines of a channel are not shown: redis is late");
+                return Vec::new();
+            }
+        };
+        let memory: Vec<Vec<u8>> = frames(envelopes)
+            .flatten()
+            .map(|frame| {
+                let mut text = Vec::new();
+                message(frame.envelope, &mut text);
+                text
+            })
+            .collect();
+        older::older(list, &memory)
+    }
+
+    /// The newest lines of a list, oldest first.
+    async fn list(&self, channel: &Channel, wanted: usize) -> Result<Vec<Bytes>, RedisError> {
+        let redis = &self.shards.all()[self.shards.of(&channel.id)];
+        let last = wanted.saturating_sub(1).to_string();
+        let key = spool::key(&channel.id);
+        let words: [&[u8]; 4] = [b"LRANGE", &key, b"0", last.as_bytes()];
+        let found = redis.call(&words).await?.into_array();
+        let newest_first = found.iter().filter_map(Value::bytes).cloned();
+        let mut list: Vec<Bytes> = newest_first.collect();
+        list.reverse();
+        Ok(list)
     }
 }
 

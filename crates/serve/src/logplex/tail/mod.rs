@@ -31,7 +31,7 @@ use tonic::Status;
 
 pub(crate) use counts::TailCounts;
 pub(crate) use fetch::Fetch;
-pub(crate) use history::{History, HistorySettings};
+pub(crate) use history::{History, HistorySettings, Shards};
 pub(crate) use num::Num;
 
 use super::{Owners, book::Book, model::Channel};
@@ -86,6 +86,7 @@ impl Tails {
     pub(crate) fn show(&self, registry: &Registry) {
         let counts = Arc::clone(&self.0.counts);
         registry.collect(move |to| counts.show(to));
+        self.0.history.show(registry);
     }
 
     /// What was read.
