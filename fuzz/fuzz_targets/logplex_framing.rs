@@ -36,7 +36,10 @@ fuzz_target!(|stream: &[u8]| {
         let body: Vec<_> = items.by_ref().map(owned).collect();
         let read: usize = body.iter().map(|(_, text)| text.len()).sum();
         assert!(read + items.rest().len() <= stream.len());
-        assert!(body.iter().all(|(kind, text)| *kind == 'j' || text.len() <= MAX_MESSAGE));
+        assert!(
+            body.iter()
+                .all(|(kind, text)| *kind == 'j' || text.len() <= MAX_MESSAGE)
+        );
         // A body's end decides what a connection would wait for.
         assert!(body.starts_with(&whole));
     }

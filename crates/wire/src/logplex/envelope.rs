@@ -80,7 +80,8 @@ pub fn frame_of(source_id: &str, received: i64, message: &[u8], out: &mut BytesM
 }
 
 /// [`frame_of`] of a message whose word at `place` (its token, [`line::token`]) is replaced
-/// by a name. Spaces and control characters in the name become `_`.
+/// by a name. Spaces and control characters in the name become `_`. A MSGID that is the token
+/// too is replaced as well: Docker writes its tag in both places, and a token is a secret.
 ///
 /// [`line::token`]: super::line::token
 pub fn frame_renamed(
@@ -94,6 +95,9 @@ pub fn frame_renamed(
     let mut line = Line::parse(message);
     if let Some(line) = &mut line {
         line.source = &name;
+        if line.msgid == &message[place.clone()] {
+            line.msgid = &name;
+        }
     }
     let parts = [&message[..place.start], &name, &message[place.end..]];
     put_frame(source_id, received, line, parts, out);

@@ -86,6 +86,11 @@ fn a_tag_only_for_what_the_envelope_does_not_say() {
 fn a_token_is_replaced_where_it_stands_and_nowhere_else() {
     for (message, name, expected) in [
         (
+            "<14>1 t h t.1 77 t.1 - x",
+            "app",
+            "<14>1 t h app 77 app - x",
+        ),
+        (
             "<14>1 t t.1 t.1 p - - t.1",
             "app",
             "<14>1 t t.1 app p - - t.1",
