@@ -122,6 +122,23 @@ pub async fn meta(node: &H2, local_only: bool) -> (MetaResponse, String) {
     (answer, lost.to_owned())
 }
 
+/// Any call that answers once: the header of the answer, and the answer.
+///
+/// # Errors
+/// What the node says instead.
+///
+/// # Panics
+/// When the answer cannot be read.
+pub async fn unary<A: Message + Default>(
+    node: &H2,
+    path: &str,
+    request: &impl Message,
+    headers: HeaderMap,
+) -> Result<(HeaderMap, A), Status> {
+    let (head, answer) = call(node, path, request.encode_to_vec(), headers).await;
+    Ok((head, A::decode(answer?).expect("a response")))
+}
+
 async fn call(
     node: &H2,
     path: &str,

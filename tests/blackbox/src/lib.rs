@@ -5,6 +5,7 @@
 //! deadline, which `LOGWEIR_TEST_PATIENCE` multiplies.
 
 pub mod cache;
+pub mod cache_nodes;
 pub mod cache_pages;
 pub mod cache_peers;
 pub mod capi;

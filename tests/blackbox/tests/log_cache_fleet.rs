@@ -5,9 +5,10 @@ use std::fs;
 
 use logweir_blackbox::{
     cache::{forwarded_lines, lines, meta, send},
+    cache_nodes::{Nodes, with},
     cache_peers::{Peers, address},
     envelopes::log,
-    fleet::{Fleet, Member},
+    fleet::Fleet,
     http,
     patience::eventually,
     platform::{Platform, Signer},
@@ -15,7 +16,6 @@ use logweir_blackbox::{
 use logweir_net::dial::H2;
 use logweir_proto::v2;
 use nix::sys::signal::Signal;
-use tempfile::TempDir;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 use tonic::Code;
 
@@ -23,73 +23,6 @@ use tonic::Code;
 /// owners among 2 are 0, 1, 0, and among 3 they are 0, 1, 2.
 const FIRST: &str = "src-zero";
 const SECOND: &str = "a";
-
-/// Three nodes and a connection to each.
-struct Nodes {
-    members: Vec<Member>,
-    doors: Vec<H2>,
-    names: Vec<String>,
-    /// What each is configured with, but for the list.
-    settings: Vec<String>,
-    /// Where they keep things.
-    kept: TempDir,
-}
-
-impl Nodes {
-    /// Their addresses are only known once they run, so they get the list by a reload.
-    async fn start(fleet: &Fleet) -> Self {
-        let mut nodes = Self {
-            members: Vec::new(),
-            doors: Vec::new(),
-            names: Vec::new(),
-            settings: Vec::new(),
-            kept: tempfile::tempdir().expect("a directory"),
-        };
-        let nobody: Vec<_> = (1..=3).map(|port| format!("127.0.0.1:{port}")).collect();
-        for index in 0..3 {
-            let tls = fleet.tls("log_cache.tls", "log-cache");
-            let kept = nodes.kept.path().join(index.to_string());
-            let settings = format!(
-                "data_dir = {kept:?}\n[log_cache]\nlisten = \"127.0.0.1:0\"\nstatus = \"127.0.0.1:0\"\n{tls}\
-                 [log_cache.cluster]\nindex = {index}\n"
-            );
-            let member = fleet.start("log-cache", &with(&settings, &nobody)).await;
-            let address = member.door("grpc").await;
-            nodes.doors.push(fleet.dial(&address, "log-cache").await);
-            nodes.names.push(address);
-            nodes.members.push(member);
-            nodes.settings.push(settings);
-        }
-        nodes.list(3).await;
-        nodes
-    }
-
-    /// Makes the list the first `count` nodes, at each of them.
-    async fn list(&self, count: usize) {
-        for (member, settings) in self.members.iter().zip(&self.settings).take(count) {
-            fs::write(&member.config, with(settings, &self.names[..count])).expect("written");
-            let before = told(member);
-            member.process.signal(Signal::SIGHUP);
-            eventually("the list is taken up", async || {
-                (told(member) > before).then_some(())
-            })
-            .await;
-        }
-    }
-}
-
-fn with(settings: &str, nodes: &[String]) -> String {
-    format!("{settings}nodes = {nodes:?}\n")
-}
-
-/// How often a node said that it has a list.
-fn told(member: &Member) -> usize {
-    let said = member.process.stderr();
-    let lists = said
-        .iter()
-        .filter(|line| line.contains("log cache nodes: 127"));
-    lists.count()
-}
 
 /// A source that the third of three nodes keeps, and the first of two or the second.
 async fn third(nodes: &Nodes) -> String {
