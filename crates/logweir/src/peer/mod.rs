@@ -11,6 +11,7 @@ mod gateway;
 mod go_duration;
 mod log_cache;
 mod log_cache_syslog;
+mod logplex;
 mod prom_scraper;
 mod report;
 mod rlp;
@@ -76,6 +77,8 @@ pub(crate) enum Name {
     CfAuthProxy,
     /// The syslog server of a log cache.
     LogCacheSyslogServer,
+    /// Logplex.
+    Logplex,
 }
 
 /// The peer that a program name stands for.
@@ -97,6 +100,7 @@ pub(crate) fn of_program(program: &OsStr) -> Option<Name> {
         "log-cache-gateway" | "gateway" => Some(Name::LogCacheGateway),
         "cf-auth-proxy" | "log-cache-cf-auth-proxy" => Some(Name::CfAuthProxy),
         "syslog-server" | "log-cache-syslog-server" => Some(Name::LogCacheSyslogServer),
+        "logplex" => Some(Name::Logplex),
         _ => None,
     }
 }
@@ -183,6 +187,7 @@ pub(crate) fn play(name: Name, variables: &BTreeMap<String, String>) -> ExitCode
         Name::LogCacheSyslogServer => {
             (log_cache_syslog::REFUSED, log_cache_syslog::load(variables))
         }
+        Name::Logplex => (logplex::REFUSED, logplex::load(variables)),
         Name::StatsdInjector => return play_with_flags(&[]),
     };
     play_loaded(name, refused, loaded)
@@ -255,6 +260,7 @@ fn play_loaded(name: Name, refused: &str, loaded: Result<Peer, String>) -> ExitC
             | Name::LogCacheGateway
             | Name::CfAuthProxy
             | Name::LogCacheSyslogServer => doors.all(),
+            Name::Logplex => starting.into_iter().chain(doors.all()).collect(),
         };
         for line in lines {
             console::err(&format!("{}{line}", format.prefix()));

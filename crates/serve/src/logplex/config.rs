@@ -9,6 +9,7 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::model::Rods;
 use crate::{
     auth::AuthConfig,
     drains::DeliveryConfig,
@@ -85,6 +86,10 @@ pub struct LogplexConfig {
     /// Plain-HTTP status page (`/healthz`, `/readyz`, `/metrics`, `/_metrics`); none when
     /// absent.
     pub status: Option<SocketAddr>,
+    /// What is switched off on this node, whatever the others do: only a peer's environment
+    /// can ask for that.
+    #[serde(skip)]
+    pub rods: Rods,
     /// How drains are delivered: the section `[delivery]` of the configuration.
     #[serde(skip)]
     pub delivery: DeliveryConfig,
@@ -134,7 +139,7 @@ impl RedisConfig {
 
 /// The nodes that share one Redis. Each channel has one node among them, its owner, which
 /// keeps its recent lines, serves its sessions and runs its drains.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+#[derive(Clone, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogplexClusterConfig {
     /// gRPC address for the other nodes, mutual TLS. Used with Redis only.
@@ -143,6 +148,9 @@ pub struct LogplexClusterConfig {
     pub advertise: String,
     /// What this cluster's nodes are told apart by from others' on the same Redis.
     pub domain: String,
+    /// Redis where nodes meet. Empty: that of `logplex.redis.url`.
+    #[schemars(extend("x-secret" = true))]
+    pub redis_url: String,
     /// Identity towards the other nodes, both as a server and as a client.
     pub tls: TlsFiles,
     /// The nodes speak to each other without TLS: only a peer's environment can ask for that.
@@ -165,6 +173,7 @@ impl Default for LogplexClusterConfig {
             listen: local(8602),
             advertise: String::new(),
             domain: "logweir".into(),
+            redis_url: String::new(),
             tls: TlsFiles::default(),
             plaintext: false,
             server_name: crate::log_cache::cluster::SERVER_NAME.into(),
@@ -205,6 +214,7 @@ impl Default for LogplexConfig {
             queues_total_bytes: 256 << 20,
             metrics: None,
             status: None,
+            rods: Rods::default(),
             delivery: DeliveryConfig::default(),
             auth: AuthConfig::default(),
             data_dir: PathBuf::new(),
@@ -222,6 +232,17 @@ impl std::fmt::Debug for RedisConfig {
         f.debug_struct("RedisConfig")
             .field("history", &self.history)
             .field("shards", &self.shards.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Without the secrets: settings end up in logs.
+impl std::fmt::Debug for LogplexClusterConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LogplexClusterConfig")
+            .field("listen", &self.listen)
+            .field("advertise", &self.advertise)
+            .field("domain", &self.domain)
             .finish_non_exhaustive()
     }
 }

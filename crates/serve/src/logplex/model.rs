@@ -215,7 +215,7 @@ pub struct Session {
 }
 
 /// Whether an API answers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ApiStatus {
     /// Everything.
     #[default]
@@ -264,4 +264,22 @@ pub struct Rods {
     pub log_api_user: bool,
     /// How often all tails were ended; whoever tails and sees it rise ends.
     pub tail_kills: u64,
+}
+
+impl Rods {
+    /// With what is switched off in `more` too.
+    #[must_use]
+    pub fn and(self, more: Self) -> Self {
+        Self {
+            api: self.api.max(more.api),
+            legacy_api: self.legacy_api.max(more.legacy_api),
+            deny_redis_buffers: self.deny_redis_buffers || more.deny_redis_buffers,
+            deny_tail_sessions: self.deny_tail_sessions || more.deny_tail_sessions,
+            deny_drain_forwarding: self.deny_drain_forwarding || more.deny_drain_forwarding,
+            deny_logs_ingress: self.deny_logs_ingress || more.deny_logs_ingress,
+            disable_firehose: self.disable_firehose || more.disable_firehose,
+            log_api_user: self.log_api_user || more.log_api_user,
+            tail_kills: self.tail_kills,
+        }
+    }
 }

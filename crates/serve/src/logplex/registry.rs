@@ -21,6 +21,8 @@ use super::{
 pub struct Registry {
     content: RwLock<Content>,
     generation: watch::Sender<u64>,
+    /// What is switched off on this node alone.
+    own: Rods,
 }
 
 impl Default for Registry {
@@ -28,11 +30,20 @@ impl Default for Registry {
         Self {
             content: RwLock::default(),
             generation: watch::Sender::new(0),
+            own: Rods::default(),
         }
     }
 }
 
 impl Registry {
+    /// Knows nothing yet but what is switched off on this node.
+    pub fn of_node(own: Rods) -> Self {
+        Self {
+            own,
+            ..Self::default()
+        }
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, Content> {
         self.content.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -118,8 +129,13 @@ impl Registry {
         self.read().creds.values().cloned().collect()
     }
 
-    /// What is switched off.
+    /// What is switched off, on every node or on this one.
     pub fn rods(&self) -> Rods {
+        self.kept_rods().and(self.own)
+    }
+
+    /// What is switched off on every node.
+    pub(super) fn kept_rods(&self) -> Rods {
         self.read().rods
     }
 

@@ -1,5 +1,7 @@
 //! What Logplex reads of the settings.
 
+use logweir_serve::logplex::redis::RedisUrl;
+
 use super::Found;
 use crate::config::settings::Settings;
 
@@ -48,6 +50,30 @@ impl Found {
             );
         }
         let cluster = &own.cluster;
+        let urls = [
+            ("logplex.redis.url", &redis.url),
+            ("logplex.cluster.redis_url", &cluster.redis_url),
+        ];
+        let shards = redis.shards.iter().map(|url| ("logplex.redis.shards", url));
+        for (key, url) in urls
+            .into_iter()
+            .filter(|(_, url)| !url.is_empty())
+            .chain(shards)
+        {
+            if let Err(why) = RedisUrl::parse(url) {
+                self.add(key, why.to_string());
+            }
+        }
+        let listen = cluster.listen;
+        if redis.is_on() && cluster.advertise.is_empty() && listen.ip().is_unspecified() {
+            self.add(
+                "logplex.cluster.advertise",
+                format!(
+                    "other nodes cannot dial {listen}, the address of logplex.cluster.listen; \
+                     say here where they reach this one"
+                ),
+            );
+        }
         if !cluster.advertise.is_empty() {
             self.target("logplex.cluster.advertise", &cluster.advertise);
         }
