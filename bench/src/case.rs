@@ -18,6 +18,7 @@ use crate::{
     status,
 };
 
+mod channels;
 mod drains;
 mod log_cache;
 mod promql;
@@ -68,6 +69,9 @@ pub(crate) enum Case {
     /// A syslog agent with 10,000 drains, all but one of apps that never log: memory, and
     /// processor time at rest.
     IdleDrains,
+    /// `logweir run` with 10,000 channels of Logplex and a drain of each, over HTTP, of which
+    /// 1,000 deliver ten lines a second: memory. Ours alone.
+    Channels,
     /// Cost of a log cache: a million log envelopes of 10,000 sources over gRPC; the memory
     /// is by how much it grew.
     LogCacheIngest,
@@ -190,6 +194,7 @@ impl Case {
             Case::HttpsBatch => bench.drains("https-batch", Protocol::HttpsBatch).await?,
             Case::Blackholed => bench.blackholed().await?,
             Case::IdleDrains => vec![bench.idle_drains().await?],
+            Case::Channels => vec![bench.channels().await?],
             Case::LogCacheIngest => vec![bench.log_cache_ingest().await?],
             Case::LogCacheRead => bench.log_cache_read().await?,
             Case::LogCacheRestart => vec![bench.log_cache_restart().await?],

@@ -21,6 +21,7 @@ use crate::{
     usage,
 };
 
+pub(crate) mod channels;
 pub(crate) mod drains;
 pub(crate) mod log_cache;
 pub(crate) mod queries;
