@@ -30,7 +30,7 @@ struct Args {
 enum Command {
     /// Everything that must pass before a change is taken
     Test,
-    /// Unpack what tests send to: rsyslog, syslog-ng and nginx from Debian's packages, Kafka by Maven
+    /// Unpack what tests use: rsyslog, syslog-ng, nginx and Redis from Debian's packages, Kafka by Maven
     Receivers,
     /// Generate the wire types and docs/configuration.md
     Codegen {

@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail, ensure};
 const DIRECTORY: &str = "receivers";
 
 /// A package, those that go with it, and a file of each that must be there afterwards.
-const WANTED: [(&[&str], &[&str]); 3] = [
+const WANTED: [(&[&str], &[&str]); 4] = [
     (
         &["rsyslog", "rsyslog-gnutls"],
         &["usr/sbin/rsyslogd", "usr/lib/*/rsyslog/lmnsd_gtls.so"],
@@ -28,6 +28,11 @@ const WANTED: [(&[&str], &[&str]); 3] = [
         ],
     ),
     (&["nginx"], &["usr/sbin/nginx"]),
+    // The server is a link to a program of the tools.
+    (
+        &["redis-server", "redis-tools"],
+        &["usr/bin/redis-server", "usr/bin/redis-check-rdb"],
+    ),
 ];
 
 /// Unpacks what is missing.
@@ -63,7 +68,7 @@ pub(crate) fn check(target: &Path) -> Result<()> {
         .collect();
     ensure!(
         missing.is_empty(),
-        "the tests send to rsyslog, syslog-ng and nginx: `cargo xtask receivers` unpacks them from Debian's packages (missing: {})",
+        "the tests use rsyslog, syslog-ng, nginx and Redis: `cargo xtask receivers` unpacks them from Debian's packages (missing: {})",
         missing.join(", ")
     );
     Ok(())

@@ -1,11 +1,13 @@
 //! Real receivers of drains and nozzles, as processes without privileges: rsyslogd, syslog-ng and
-//! nginx from Debian's packages, and a Kafka broker, which `cargo xtask receivers` fetches.
+//! nginx from Debian's packages, and a Kafka broker, which `cargo xtask receivers` fetches; and a
+//! Redis server for several nodes of Logplex.
 //!
 //! Each keeps its port, its certificates and what it has received over a restart.
 
 mod carbon;
 mod kafka;
 mod nginx;
+mod redis;
 mod rsyslog;
 mod syslog_ng;
 
@@ -30,6 +32,7 @@ use crate::{
 pub use carbon::{Carbon, Points};
 pub use kafka::{Broker, BrokerSettings, Record, Secured};
 pub use nginx::{Nginx, Request};
+pub use redis::RedisServer;
 
 /// Ports of receivers. Those that the system gives to outgoing connections are left out, so
 /// that nothing takes the port of a receiver that is down for a moment.
@@ -183,7 +186,7 @@ fn root() -> PathBuf {
         checkout.join(target).join("receivers")
     });
     let found = root.canonicalize();
-    found.expect("no receivers: `cargo xtask receivers` unpacks rsyslog, syslog-ng and nginx")
+    found.expect("no receivers: `cargo xtask receivers` unpacks rsyslog, syslog-ng, nginx and Redis")
 }
 
 /// One of the programs, which finds the libraries that were unpacked with it.
@@ -192,7 +195,9 @@ fn root() -> PathBuf {
 /// When it is missing.
 fn program(name: &str) -> Command {
     let root = root();
-    let program = root.join("usr/sbin").join(name);
+    let places = ["usr/sbin", "usr/bin"].map(|place| root.join(place).join(name));
+    let program = places.iter().find(|place| place.is_file());
+    let program = program.unwrap_or(&places[0]);
     assert!(
         program.is_file(),
         "no {}: `cargo xtask receivers` unpacks it",

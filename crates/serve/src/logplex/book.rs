@@ -93,9 +93,8 @@ impl Book {
     /// An embedded store that cannot be read. A Redis that is not reached is no error: until
     /// it is, [`Self::is_loaded`] is false.
     pub async fn start(config: &LogplexConfig) -> Result<Self, StoreError> {
-        let registry = Arc::new(Registry::default());
-        let store = Store::embedded(&config.data_dir)?;
-        store.load(&registry).await?;
+        let registry = Arc::new(Registry::of_node(config.rods));
+        let store = Store::open(config, &registry).await?;
         let writer = Writer::start(store.clone(), Arc::clone(&registry));
         let bounds = Bounds {
             drains_per_channel: config.max_drains,
@@ -435,7 +434,7 @@ impl Book {
         match self.registry.channel(id) {
             Some(channel) => Some(channel),
             None => {
-                self.store.find_channel(id, &self.registry).await;
+                self.store.find_channel(id).await;
                 self.registry.channel(id)
             }
         }
@@ -499,7 +498,7 @@ impl Book {
         change: impl FnOnce(&mut Rods) + Send + 'static,
     ) -> Result<Rods, BookError> {
         let plan = move |registry: &Registry| {
-            let mut rods = registry.rods();
+            let mut rods = registry.kept_rods();
             change(&mut rods);
             Ok((vec![Change::Rods(rods)], rods))
         };

@@ -2,13 +2,21 @@
 
 mod embedded;
 mod record;
+mod redis;
 
-use std::{ops::Range, path::Path, sync::Arc};
+use std::{ops::Range, sync::Arc};
 
 use thiserror::Error;
 
-use self::embedded::Embedded;
-use super::{book::Counter, change::Change, model::Session, registry::Registry};
+use self::{embedded::Embedded, redis::Shared};
+use super::{
+    LogplexConfig,
+    book::Counter,
+    change::Change,
+    model::Session,
+    redis::{Redis, RedisUrl},
+    registry::Registry,
+};
 
 /// Why the store did not do it.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -26,28 +34,36 @@ pub enum StoreError {
 pub enum Store {
     /// A file in the data directory.
     Embedded(Arc<Embedded>),
+    /// A Redis server of several nodes.
+    Shared(Arc<Shared>),
 }
 
 impl Store {
-    /// The file in `directory`, made if it is not there.
+    /// The one that the settings name, which lets the registry know everything that it has.
+    /// A Redis server goes on to do so.
     ///
     /// # Errors
-    /// A file that cannot be opened or read.
-    pub fn embedded(directory: &Path) -> Result<Self, StoreError> {
-        Embedded::open(directory).map(|store| Self::Embedded(Arc::new(store)))
+    /// A file that cannot be opened or read, or a URL that names no Redis server.
+    pub(super) async fn open(
+        config: &LogplexConfig,
+        registry: &Arc<Registry>,
+    ) -> Result<Self, StoreError> {
+        if config.redis.is_on() {
+            let url = RedisUrl::parse(&config.redis.url);
+            let url = url.map_err(|error| StoreError::Failed(format!("redis.url {error}")))?;
+            let store = Shared::open(Redis::new(url), Arc::clone(registry)).await;
+            return Ok(Self::Shared(store));
+        }
+        let store = Embedded::open(&config.data_dir)?;
+        store.load(registry)?;
+        Ok(Self::Embedded(Arc::new(store)))
     }
 
     /// Whether it was ever read.
     pub(super) fn is_loaded(&self) -> bool {
         match self {
             Self::Embedded(_) => true,
-        }
-    }
-
-    /// Everything into the registry, in the place of what it knew.
-    pub(super) async fn load(&self, registry: &Registry) -> Result<(), StoreError> {
-        match self {
-            Self::Embedded(store) => store.load(registry),
+            Self::Shared(store) => store.is_loaded(),
         }
     }
 
@@ -58,10 +74,13 @@ impl Store {
         registry: &Registry,
     ) -> Result<(), StoreError> {
         match self {
-            Self::Embedded(store) => store.write(changes).await?,
+            Self::Embedded(store) => {
+                store.write(changes).await?;
+                registry.apply(changes);
+                Ok(())
+            }
+            Self::Shared(store) => store.write(changes).await,
         }
-        registry.apply(changes);
-        Ok(())
     }
 
     /// So many numbers that were not handed out before, counted from 1.
@@ -73,27 +92,30 @@ impl Store {
         match (self, count) {
             (_, 0) => Ok(0..0),
             (Self::Embedded(store), count) => Ok(store.numbers(counter, count)),
+            (Self::Shared(store), count) => store.numbers(counter, count).await,
         }
     }
 
     pub(super) async fn healthcheck(&self) -> Result<(), StoreError> {
         match self {
             Self::Embedded(_) => Ok(()),
+            Self::Shared(store) => store.healthcheck().await,
         }
     }
 
     /// A session that this process does not know.
-    pub(super) async fn find_session(&self, _id: &str) -> Option<Session> {
+    pub(super) async fn find_session(&self, id: &str) -> Option<Session> {
         match self {
             Self::Embedded(_) => None,
+            Self::Shared(store) => store.find_session(id).await,
         }
     }
 
-    /// Looks for a channel that this process does not know, and if it is there takes it and
-    /// what it has into the registry.
-    pub(super) async fn find_channel(&self, _id: &str, _registry: &Registry) {
+    /// Waits a little for a channel that this process does not know, if the store has it.
+    pub(super) async fn find_channel(&self, id: &str) {
         match self {
             Self::Embedded(_) => (),
+            Self::Shared(store) => store.find_channel(id).await,
         }
     }
 }

@@ -1,6 +1,9 @@
 #![allow(clippy::unwrap_used)] // a failed unwrap in a test is a failed test
 
-use std::{os::unix::fs::PermissionsExt, time::{Duration, SystemTime}};
+use std::{
+    os::unix::fs::PermissionsExt,
+    time::{Duration, SystemTime},
+};
 
 use super::*;
 use crate::logplex::model::{
@@ -12,7 +15,10 @@ fn everything() -> Vec<Change> {
         Change::Channel(Arc::new(Channel {
             id: "app/ä".into(),
             name: "n".into(),
-            flags: ChannelFlags { no_tail: true, no_redis: true },
+            flags: ChannelFlags {
+                no_tail: true,
+                no_redis: true,
+            },
             source: Some("my-app".into()),
         })),
         Change::Token(Arc::new(Token {
@@ -69,7 +75,10 @@ async fn what_was_kept_is_there_after_a_restart_and_what_went_is_not() {
     let read = Registry::default();
     store.load(&read).unwrap();
     assert_eq!(read.channels(), registry.channels());
-    assert_eq!(read.resolve("t.1").unwrap().0, registry.token("t.1").unwrap());
+    assert_eq!(
+        read.resolve("t.1").unwrap().0,
+        registry.token("t.1").unwrap()
+    );
     assert_eq!(read.drains(), registry.drains());
     let cred = read.cred("local").unwrap();
     assert!(matches!(cred.pass, Pass::Hashed(_)));
