@@ -26,8 +26,8 @@ pub struct Nodes {
 }
 
 impl Nodes {
-    /// Starts them. Their addresses are only known once they run, so they get the list by a
-    /// reload.
+    /// Starts them, each alone. Their addresses are only known once they run, so they get the
+    /// list by a reload.
     ///
     /// # Panics
     /// When they do not get ready.
@@ -39,7 +39,6 @@ impl Nodes {
             settings: Vec::new(),
             kept: tempfile::tempdir().expect("a directory"),
         };
-        let nobody: Vec<_> = (1..=3).map(|port| format!("127.0.0.1:{port}")).collect();
         for index in 0..3 {
             let tls = fleet.tls("log_cache.tls", "log-cache");
             let kept = nodes.kept.path().join(index.to_string());
@@ -47,7 +46,7 @@ impl Nodes {
                 "data_dir = {kept:?}\n[log_cache]\nlisten = \"127.0.0.1:0\"\nstatus = \"127.0.0.1:0\"\n{tls}\
                  [log_cache.cluster]\nindex = {index}\n"
             );
-            let member = fleet.start("log-cache", &with(&settings, &nobody)).await;
+            let member = fleet.start("log-cache", &with(&settings, &[])).await;
             let address = member.door("grpc").await;
             nodes.doors.push(fleet.dial(&address, "log-cache").await);
             nodes.names.push(address);

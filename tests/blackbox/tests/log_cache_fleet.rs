@@ -135,13 +135,20 @@ async fn a_changed_list_leaves_what_stays_and_hands_on_what_waits() {
     assert_eq!(lost, "");
     // A list that makes no sense changes nothing.
     let member = &nodes.members[0];
-    fs::write(&member.config, with(&nodes.settings[0], &[])).expect("written");
-    member.process.signal(Signal::SIGHUP);
     let wrong = [nodes.names[0].clone(), nodes.names[0].clone()];
     fs::write(&member.config, with(&nodes.settings[0], &wrong)).expect("written");
     member.process.signal(Signal::SIGHUP);
     member.process.says("configuration not taken up").await;
     assert_eq!(lines(&nodes.doors[0], &moved).await.expect("kept").len(), 7);
+    // Without a list it is alone, with what it keeps.
+    fs::write(&member.config, with(&nodes.settings[0], &[])).expect("written");
+    member.process.signal(Signal::SIGHUP);
+    member.process.says("log cache nodes: this one alone").await;
+    send(&nodes.doors[0], &numbered(&moved, 3), false).await;
+    remembers(&nodes.doors[0], &moved, 3).await;
+    let (own, _) = meta(&nodes.doors[0], true).await;
+    let (all, _) = meta(&nodes.doors[0], false).await;
+    assert_eq!(all, own);
 }
 
 const APP: &str = "b3015d69-09cd-476d-aace-ad2d824d5ab7";

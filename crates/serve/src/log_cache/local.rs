@@ -11,7 +11,7 @@ use logweir_proto::{
     cache::{FollowRequest, SearchRequest, SearchResponse},
     frames::{frame_len, frames, push_frame},
     logcache::{ReadRequest, ReadResponse},
-    peek::peek,
+    peek::{Peek, peek},
     put,
 };
 use logweir_route::{Exchange, ExchangeLimits, Generation, QueueLimits, admit::admit};
@@ -144,8 +144,23 @@ impl Local {
                 malformed: admitted.malformed,
             };
         }
+        self.hand_on(batch, || self.put(batch))
+    }
+
+    /// Keeps the envelopes of a batch that were looked into already.
+    pub(super) fn keep_seen(&self, batch: &Bytes, puts: &[Put<'_>]) {
+        if self.published.is_some() {
+            self.keep(batch);
+            return;
+        }
+        self.hand_on(batch, || {
+            self.store.put(unix_nanos(), puts.iter().copied());
+        });
+    }
+
+    fn hand_on<T>(&self, batch: &Bytes, put: impl FnOnce() -> T) -> T {
         let _sending = self.sending.read().unwrap_or_else(PoisonError::into_inner);
-        let kept = self.put(batch);
+        let kept = put();
         // Whoever follows has subscribed before it looks into the store: it finds there
         // what is not handed on here.
         let (exchange, followers) = &self.sends;
@@ -303,14 +318,19 @@ fn puts_of<'a>(batch: &'a Bytes, puts: &mut Vec<Put<'a>>) -> Option<()> {
     for frame in frames(batch) {
         let frame = frame.ok()?;
         let seen = peek(frame.envelope).ok()?;
-        puts.push(Put {
-            source_id: seen.source_id,
-            timestamp: seen.timestamp,
-            types: Types::of(seen.kind),
-            envelope: frame.envelope,
-        });
+        puts.push(put_of(frame.envelope, &seen));
     }
     Some(())
+}
+
+/// An envelope that was looked into, to be kept.
+pub(super) fn put_of<'a>(envelope: &'a [u8], seen: &Peek<'a>) -> Put<'a> {
+    Put {
+        source_id: seen.source_id,
+        timestamp: seen.timestamp,
+        types: Types::of(seen.kind),
+        envelope,
+    }
 }
 
 fn framed(envelopes: &[Bytes]) -> Bytes {

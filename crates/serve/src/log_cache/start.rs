@@ -6,7 +6,8 @@ use logweir_cache::Store;
 use logweir_net::{resolve::Resolver, tls::Alpn};
 
 use super::{
-    Api, Cache, Engine, Guard, Local, LogCacheConfig, LogCacheGatewayConfig, RemoteNode, Saving, Upstream,
+    Api, Cache, Engine, Guard, Local, LogCacheConfig, LogCacheGatewayConfig, RemoteNode, Saving,
+    Upstream,
     cluster::{self, Cluster, Node},
 };
 use crate::{
@@ -52,18 +53,12 @@ pub async fn start(config: LogCacheConfig, context: &ServeContext) -> Result<Sta
         saving.start(context).await?;
     }
     let local = Arc::new(Local::of_sends(store));
-    let cache = match config.cluster.nodes.is_empty() {
-        true => Cache::new(local),
-        false => {
-            let files = (!config.plaintext).then_some(&config.tls);
-            let name = &config.cluster.server_name;
-            let dialer = cluster::dialer("the log cache", files, name, context)?;
-            let shown = (&registry, &readiness);
-            let list = &config.cluster;
-            let cluster = Cluster::start(&local, list, dialer, shown, context, &mut started)?;
-            Cache::of_cluster(local, cluster)
-        }
-    };
+    let files = (!config.plaintext).then_some(&config.tls);
+    let list = &config.cluster;
+    let dialer = cluster::dialer("the log cache", files, &list.server_name, context)?;
+    let shown = (&registry, &readiness);
+    let cluster = Cluster::start(&local, list, dialer, shown, context, &mut started)?;
+    let cache = Cache::of_cluster(local, cluster);
     let cache = Arc::new(cache.with_engine(Engine::new(&config.promql, &registry)));
     tend(&cache, context);
     collect(&registry, &cache);

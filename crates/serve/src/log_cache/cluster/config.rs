@@ -58,6 +58,11 @@ pub struct ClusterNodes {
 }
 
 impl ClusterNodes {
+    /// Whether there is no list: this node alone.
+    pub fn is_alone(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
     /// Reads the addresses.
     ///
     /// # Errors

@@ -96,7 +96,8 @@ struct Peer {
 }
 
 impl Cluster {
-    /// Connects to the other nodes, and follows the list as the settings change.
+    /// Connects to the other nodes, and follows the list as the settings change. Without a
+    /// list there are no others yet.
     ///
     /// # Errors
     /// A list that makes no sense.
@@ -108,12 +109,18 @@ impl Cluster {
         context: &ServeContext,
         started: &mut Started,
     ) -> Result<Arc<Self>, StartError> {
-        let nodes = config.list();
-        let targets = nodes.targets().map_err(StartError::Setting)?;
         let hop = "log cache nodes";
-        let cluster = Self::new(local, hop, &config.queue, dialer, readiness, context, started);
+        let cluster = Self::new(
+            local,
+            hop,
+            &config.queue,
+            dialer,
+            readiness,
+            context,
+            started,
+        );
         let cluster = Arc::new(cluster);
-        cluster.take_up(&nodes, targets);
+        cluster.apply(&config.list()).map_err(StartError::Setting)?;
         cluster.show(registry);
         cluster.follow(context);
         Ok(cluster)
@@ -150,17 +157,12 @@ impl Cluster {
         let exchange = Exchange::new(exchange_limits(queue, usize::MAX, FRAME));
         started.hop(hop, &exchange);
         end_with(&exchange, &[], context);
-        let alone = View {
-            nodes: ClusterNodes::default(),
-            places: vec![Place::Here],
-            rule: Rule::Jump(1),
-        };
         Self {
             local: Arc::clone(local),
             exchange,
             dialer,
             resolver: Resolver::new(),
-            view: ArcSwap::from_pointee(alone),
+            view: ArcSwap::from_pointee(View::alone()),
             context: context.clone(),
             readiness: readiness.clone(),
             elastic: false,
@@ -173,10 +175,18 @@ impl Cluster {
     /// # Errors
     /// A list that makes no sense; the old one stays.
     pub(crate) fn apply(self: &Arc<Self>, nodes: &ClusterNodes) -> Result<(), String> {
-        let targets = nodes.targets()?;
-        if self.view.load().nodes != *nodes {
-            self.take_up(nodes, targets);
-            tracing::info!("log cache nodes: {}", nodes.nodes.join(", "));
+        let targets = match nodes.is_alone() {
+            true => Vec::new(),
+            false => nodes.targets()?,
+        };
+        let known = self.view.load();
+        if known.nodes == *nodes || (known.is_alone() && nodes.is_alone()) {
+            return Ok(());
+        }
+        self.take_up(nodes, targets);
+        match nodes.is_alone() {
+            true => tracing::info!("log cache nodes: this one alone"),
+            false => tracing::info!("log cache nodes: {}", nodes.nodes.join(", ")),
         }
         Ok(())
     }
@@ -195,12 +205,15 @@ impl Cluster {
         };
         let named = nodes.nodes.iter().zip(targets).enumerate();
         let count = u32::try_from(nodes.nodes.len()).unwrap_or(u32::MAX);
-        let fresh = Arc::new(View {
-            nodes: nodes.clone(),
-            places: named.map(place).collect(),
-            rule: match self.elastic {
-                true => Rule::rendezvous(nodes.nodes.iter()),
-                false => Rule::Jump(count),
+        let fresh = Arc::new(match nodes.is_alone() {
+            true => View::alone(),
+            false => View {
+                nodes: nodes.clone(),
+                places: named.map(place).collect(),
+                rule: match self.elastic {
+                    true => Rule::rendezvous(nodes.nodes.iter()),
+                    false => Rule::Jump(count),
+                },
             },
         });
         self.view.store(Arc::clone(&fresh));
@@ -258,10 +271,6 @@ impl Cluster {
             let changes = async {
                 while live.changed().await.is_ok() {
                     let nodes = live.borrow_and_update().cache_nodes.clone();
-                    // Settings that never had a list have none to follow.
-                    if nodes.nodes.is_empty() {
-                        continue;
-                    }
                     if let Err(error) = cluster.apply(&nodes) {
                         tracing::error!("the new list of log cache nodes is not taken: {error}");
                     }
@@ -361,6 +370,18 @@ fn leftover(cluster: &Arc<Cluster>) -> sender::Leftover {
 }
 
 impl View {
+    fn alone() -> Self {
+        Self {
+            nodes: ClusterNodes::default(),
+            places: vec![Place::Here],
+            rule: Rule::Jump(1),
+        }
+    }
+
+    fn is_alone(&self) -> bool {
+        matches!(self.places[..], [Place::Here])
+    }
+
     fn peers(&self) -> impl Iterator<Item = &Arc<Peer>> {
         self.places.iter().filter_map(|place| match place {
             Place::Here => None,

@@ -1,6 +1,7 @@
 //! A batch, taken apart by who keeps its sources.
 
 use bytes::{Bytes, BytesMut};
+use logweir_cache::Put;
 use logweir_proto::{frames::frames, peek::peek};
 use logweir_route::{
     Admitted, Chunk, Generation,
@@ -9,6 +10,7 @@ use logweir_route::{
 };
 
 use super::{Cluster, Place, View};
+use crate::log_cache::local::put_of;
 
 /// Neighbours in a batch that one node keeps.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,15 +25,26 @@ struct Run {
 impl Cluster {
     /// Queues what other nodes keep, and keeps what this one does. Never waits.
     pub(crate) fn keep(&self, batch: &Bytes) {
-        self.spread(batch, &mut |own| {
-            self.local.keep(own);
+        let view = self.view.load();
+        if view.is_alone() {
+            self.local.keep(batch);
+            return;
+        }
+        let mut own = Vec::new();
+        let Some(runs) = runs(&view, batch, |put| own.push(put)) else {
+            return self.spread(batch, &mut |own| {
+                self.local.keep(own);
+            });
+        };
+        self.hand_on(&view, batch, &runs, Admitted::default(), &mut |bytes| {
+            self.local.keep_seen(bytes, &own);
         });
     }
 
     /// Whether this node owns all of a batch.
     pub(crate) fn keeps(&self, batch: &[u8]) -> bool {
         let view = self.view.load();
-        runs(&view, batch).is_some_and(|runs| match &runs[..] {
+        runs(&view, batch, |_| {}).is_some_and(|runs| match &runs[..] {
             [] => true,
             [only] => matches!(view.places[only.place], Place::Here),
             _ => false,
@@ -41,11 +54,11 @@ impl Cluster {
     /// The same where `here` does what is to be done with what is this node's own.
     pub(crate) fn spread(&self, batch: &Bytes, here: &mut dyn FnMut(&Bytes)) {
         let view = self.view.load();
-        if let Some(runs) = runs(&view, batch) {
+        if let Some(runs) = runs(&view, batch, |_| {}) {
             return self.hand_on(&view, batch, &runs, Admitted::default(), here);
         }
         let (clean, admitted) = admit(Generation::V2, batch.clone(), &mut Vec::new());
-        let runs = runs(&view, &clean).unwrap_or_default();
+        let runs = runs(&view, &clean, |_| {}).unwrap_or_default();
         self.hand_on(&view, &clean, &runs, admitted, here);
     }
 
@@ -104,12 +117,17 @@ impl Cluster {
     }
 }
 
-/// Who keeps what; none if there is anything in the batch that cannot be passed on.
-fn runs(view: &View, batch: &[u8]) -> Option<Vec<Run>> {
+/// Who keeps what; none if there is anything in the batch that cannot be passed on. `own` gets
+/// what this node keeps.
+fn runs<'a>(view: &View, batch: &'a [u8], mut own: impl FnMut(Put<'a>)) -> Option<Vec<Run>> {
     let mut runs: Vec<Run> = Vec::new();
     for frame in frames(batch) {
         let frame = frame.ok()?;
-        let place = view.index(peek(frame.envelope).ok()?.source_id);
+        let seen = peek(frame.envelope).ok()?;
+        let place = view.index(seen.source_id);
+        if matches!(view.places[place], Place::Here) {
+            own(put_of(frame.envelope, &seen));
+        }
         let end = frame.start + frame.bytes.len();
         match runs.last_mut() {
             Some(run) if run.place == place && run.end == frame.start => {
