@@ -85,3 +85,19 @@ impl Verb {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(subcommand)]
+        _verb: super::Verb,
+    }
+
+    #[test]
+    fn the_arguments_of_all_verbs_are_sound() {
+        Cli::command().debug_assert();
+    }
+}

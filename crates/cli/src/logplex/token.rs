@@ -69,7 +69,7 @@ pub struct RmArgs {
     pub channel: String,
     /// The token
     #[arg(value_name = "TOKEN")]
-    pub token: String,
+    pub id: String,
     /// Where to ask.
     #[command(flatten)]
     pub place: Where,
@@ -101,7 +101,7 @@ pub async fn run(args: TokenArgs) -> Result<(), Failure> {
         }
         TokenVerb::Rm(args) => {
             let api = Api::new(&args.place)?;
-            let (channel, token) = (escaped(&args.channel), escaped(&args.token));
+            let (channel, token) = (escaped(&args.channel), escaped(&args.id));
             let path = format!("/api/logplex/channels/{channel}/tokens/{token}");
             api.done(Method::DELETE, &path, None).await?;
             String::new()

@@ -41,15 +41,14 @@ impl Shards {
 
 /// The hash of the id, as one number, in equal intervals.
 fn shard(channel: &str, shards: usize) -> usize {
-    let hash: [u8; 16] = Md5::digest(channel.as_bytes()).into();
-    let place = u128::from_be_bytes(hash);
-    let count = u128::try_from(shards).unwrap_or(1).max(1);
-    // 2^128 div the count, which is one more than the largest number.
-    let whole = u128::MAX / count + u128::from(u128::MAX % count == count - 1);
-    match whole.checked_add(1) {
-        Some(interval) => usize::try_from(place / interval).unwrap_or(0),
-        None => 0,
+    if shards < 2 {
+        return 0;
     }
+    let hash: [u8; 16] = Md5::digest(channel.as_bytes()).into();
+    let count = u128::try_from(shards).unwrap_or(u128::MAX);
+    // 2^128 div the count, without a number that is so large, and one.
+    let interval = u128::MAX / count + u128::from(u128::MAX % count == count - 1) + 1;
+    usize::try_from(u128::from_be_bytes(hash) / interval).unwrap_or(0)
 }
 
 #[cfg(test)]
