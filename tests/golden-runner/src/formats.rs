@@ -11,6 +11,7 @@ mod drain_url_params;
 mod gateway_selectors;
 mod gateway_sse;
 mod logcache_hash;
+mod logcache_hash_replicas;
 mod logcache_promql_json;
 mod logcache_promql_labels;
 mod logcache_read_json;
@@ -70,6 +71,10 @@ pub const FORMATS: &[Format] = &[
     Format {
         name: "logcache_hash",
         judge: logcache_hash::judge,
+    },
+    Format {
+        name: "logcache_hash_replicas",
+        judge: logcache_hash_replicas::judge,
     },
     Format {
         name: "logcache_promql_json",
