@@ -410,6 +410,17 @@ async fn syslog_doors_of_run_know_tokens() {
     tcp.write_all(lines.as_bytes()).await.expect("written");
     let expected = [shown("app", "one"), shown("app", "two")];
     assert_eq!(logplex.lines_once(&channel, 2).await, expected);
+    // As Docker writes by default.
+    let docker = format!("<30>Nov 21 14:00:00 {token}[77]: three\n");
+    tcp.write_all(docker.as_bytes()).await.expect("written");
+    let lines = logplex.lines_once(&channel, 3).await;
+    let three = lines.iter().find(|line| line.contains("three"));
+    assert!(
+        three
+            .expect("the line")
+            .ends_with(":00.000000+00:00 app[77]: three")
+    );
+    assert!(!lines.join("").contains(&token));
     let rfc5424 = ["form=\"rfc5424\""];
     logplex
         .metric_is("logweir_syslog_messages", &rfc5424, 1.0)

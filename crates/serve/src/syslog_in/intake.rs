@@ -50,6 +50,8 @@ impl datagram_door::Intake for Intake {
         };
         self.envelope.clear();
         match parse::envelope(message, &arrival, &mut self.envelope) {
+            // RFC 3164 has its app in a tag with a colon.
+            Ok(_) if self.lines.take_envelope(&self.envelope) => {}
             Ok(form) => {
                 self.outlet.push(&self.envelope);
                 self.counts.taken(form);

@@ -3,8 +3,10 @@
 use std::{ops::Range, sync::Arc};
 
 use bytes::BytesMut;
+use logweir_proto::{frames::push_frame, peek::peek, v2};
 use logweir_route::queue::{CHUNK_BYTES, CHUNK_ENVELOPES};
-use logweir_wire::logplex::{frame_of, frame_renamed, line};
+use logweir_wire::logplex::{frame_of, frame_renamed, hops, line};
+use prost::Message as _;
 
 use super::{Count, Input};
 use crate::{
@@ -64,6 +66,14 @@ pub(crate) enum Writer {
     Anyone,
 }
 
+/// What there is of a line.
+enum Received<'a> {
+    /// Its message, and where its token is.
+    Message(&'a [u8], Option<Range<usize>>),
+    /// An envelope that was made of it.
+    Envelope(&'a [u8]),
+}
+
 /// Everything between the messages of one request or connection and the exchange.
 pub(crate) struct Intake {
     input: Arc<Input>,
@@ -73,6 +83,8 @@ pub(crate) struct Intake {
     from: Option<Arc<Drain>>,
     /// Whether what it sends to a channel came from there.
     looped: Option<(Arc<str>, bool)>,
+    /// How far the lines have gone, from one Logweir to another.
+    hops: u8,
     /// The token of the last message and where its lines go.
     last: Option<(Arc<Token>, Option<Arc<Channel>>)>,
     /// Messages by channel since the last [`Intake::send_on`]; mostly one entry.
@@ -91,6 +103,7 @@ impl Intake {
             writer,
             from: None,
             looped: None,
+            hops: 0,
             last: None,
             posted: Vec::new(),
             arrived: false,
@@ -103,6 +116,11 @@ impl Intake {
     /// go no further.
     pub(crate) fn sent_by(&mut self, drain: Arc<Drain>) {
         self.from = Some(drain);
+    }
+
+    /// What comes has gone so far from one Logweir to another.
+    pub(crate) fn gone(&mut self, hops: u8) {
+        self.hops = hops;
     }
 
     /// What comes from now on arrived now, and tokens are looked at anew.
@@ -135,7 +153,7 @@ impl Intake {
                 Some(place)
             }
         };
-        self.publish(message, place);
+        self.publish(&Received::Message(message, place));
     }
 
     /// Takes a message that names a token that is known; false if it does not. Never waits.
@@ -146,7 +164,22 @@ impl Intake {
         self.arrive();
         let known = self.find(&message[place.clone()]);
         if known {
-            self.publish(message, Some(place));
+            self.publish(&Received::Message(message, Some(place)));
+        }
+        known
+    }
+
+    /// Takes the envelope of a message that names its token in another way than a word of its
+    /// own; false if its source is no token that is known. Never waits.
+    pub(crate) fn take_envelope(&mut self, envelope: &[u8]) -> bool {
+        let source = peek(envelope).map_or("", |peek| peek.source_id);
+        if !source.starts_with("t.") {
+            return false;
+        }
+        self.arrive();
+        let known = self.find(source.as_bytes());
+        if known {
+            self.publish(&Received::Envelope(envelope));
         }
         known
     }
@@ -189,7 +222,7 @@ impl Intake {
     }
 
     /// Publishes a message as one of the last token's.
-    fn publish(&mut self, message: &[u8], place: Option<Range<usize>>) {
+    fn publish(&mut self, what: &Received<'_>) {
         let Some((token, channel)) = &self.last else {
             return self.count(Count::UnknownToken);
         };
@@ -225,13 +258,19 @@ impl Intake {
         }
         self.counted[Count::Taken as usize] += 1;
         let lines = self.lines.get_or_insert_with(|| self.input.lines());
-        let out = lines.frame(message);
-        let source = channel.source_id();
-        match place {
-            Some(place) => {
-                frame_renamed(source, self.received, (message, place), &token.name, out);
+        let (Received::Message(bytes, _) | Received::Envelope(bytes)) = what;
+        let out = lines.frame(bytes);
+        let (source, name) = (channel.source_id(), &*token.name);
+        let start = out.len();
+        match what {
+            Received::Message(message, Some(place)) => {
+                frame_renamed(source, self.received, (message, place.clone()), name, out);
             }
-            None => frame_of(source, self.received, message, out),
+            Received::Message(message, None) => frame_of(source, self.received, message, out),
+            Received::Envelope(envelope) => of_channel(source, name, envelope, out),
+        }
+        if self.hops > 0 {
+            hops::mark(out, start, self.hops);
         }
         match self.posted.iter_mut().find(|posted| posted.0 == channel.id) {
             Some((_, count)) => *count += 1,
@@ -261,6 +300,19 @@ impl Intake {
             counts.add(count, std::mem::take(more));
         }
     }
+}
+
+/// Appends the frame of an envelope whose source id is a token, as one of the token's channel.
+fn of_channel(source: &str, name: &str, envelope: &[u8], out: &mut BytesMut) {
+    let Ok(mut envelope) = v2::Envelope::decode(envelope) else {
+        return;
+    };
+    envelope.source_id = source.to_owned();
+    envelope.tags.insert("source_type".into(), name.to_owned());
+    if envelope.instance_id.is_empty() {
+        envelope.instance_id = "-".into();
+    }
+    push_frame(out, &envelope.encode_to_vec());
 }
 
 impl Drop for Intake {

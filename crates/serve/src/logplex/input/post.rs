@@ -8,7 +8,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::ext::ReasonPhrase;
 use logweir_net::body::{self as bodies, Body};
-use logweir_wire::logplex::framing::{Item, Items};
+use logweir_wire::logplex::{
+    framing::{Item, Items},
+    hops,
+};
 use tokio::time::Instant;
 
 use super::{
@@ -23,6 +26,7 @@ use crate::logplex::Logplex;
 
 const TYPES: [&str; 2] = ["application/logplex-1", "application/x-logplex-1"];
 const MISMATCH: &str = "Message count mismatch";
+const ROUND: &str = "Messages go round";
 const MALFORMED: &str = "Malformed log messages";
 const BAD_REQUEST: &str = "Bad request";
 const NO_CHANNEL: &str = "Credential not permitted to write to any channel.";
@@ -119,7 +123,13 @@ async fn take(
         let said = headers.get(name).and_then(number);
         counts.add(count, said.unwrap_or_default());
     }
+    let hops = headers.get(hops::HEADER).and_then(number).unwrap_or(0);
+    let hops = u8::try_from(hops).unwrap_or(u8::MAX);
+    if hops > hops::MOST {
+        return Err(told(StatusCode::BAD_REQUEST, ROUND));
+    }
     let mut intake = Intake::new(input, writer);
+    intake.gone(hops);
     let drain = headers.get("logplex-drain-token");
     if let Some(drain) = drain.and_then(|token| token.to_str().ok())
         && let Some(drain) = logplex.book.registry().drain_of_token(drain)
