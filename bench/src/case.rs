@@ -21,6 +21,7 @@ use crate::{
 mod channels;
 mod drains;
 mod log_cache;
+mod logplex;
 mod promql;
 
 /// A question that the bench answers.
@@ -69,6 +70,10 @@ pub(crate) enum Case {
     /// A syslog agent with 10,000 drains, all but one of apps that never log: memory, and
     /// processor time at rest.
     IdleDrains,
+    /// `logweir run` as Logplex, from `POST /logs` (frames of 200 bytes, 100 in a request) to one
+    /// tail: cost, the most lines a second that hold, and how soon a session shows its first
+    /// line. Ours alone.
+    Logplex,
     /// `logweir run` with 10,000 channels of Logplex and a drain of each, over HTTP, of which
     /// 1,000 deliver ten lines a second: memory. Ours alone.
     Channels,
@@ -194,6 +199,7 @@ impl Case {
             Case::HttpsBatch => bench.drains("https-batch", Protocol::HttpsBatch).await?,
             Case::Blackholed => bench.blackholed().await?,
             Case::IdleDrains => vec![bench.idle_drains().await?],
+            Case::Logplex => bench.logplex().await?,
             Case::Channels => vec![bench.channels().await?],
             Case::LogCacheIngest => vec![bench.log_cache_ingest().await?],
             Case::LogCacheRead => bench.log_cache_read().await?,

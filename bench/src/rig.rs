@@ -24,6 +24,7 @@ use crate::{
 pub(crate) mod channels;
 pub(crate) mod drains;
 pub(crate) mod log_cache;
+pub(crate) mod logplex;
 pub(crate) mod queries;
 
 /// How long the way through a topology may take to open.

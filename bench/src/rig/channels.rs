@@ -2,91 +2,55 @@
 //! process.
 
 use std::{
-    collections::BTreeMap,
-    fs,
     net::Ipv4Addr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::Duration,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::BytesMut;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::{Request, header};
-use logweir_net::{
-    body,
-    http_client::{HttpClient, HttpClientSettings},
-};
-use serde_json::{Value, json};
-use tempfile::TempDir;
+use logweir_net::body;
+use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
-    time::{sleep, timeout},
 };
 
-use crate::{fleet::Implementation, process::Process, usage::Memory};
+use super::logplex::{KEY, Logplex};
+use crate::{fleet::Implementation, usage::Memory};
 
-/// How long the process may take to open its doors.
-const OPENING: Duration = Duration::from_secs(30);
 /// Requests at once while channels are made.
 const HANDS: usize = 16;
-/// The key of the API.
-const KEY: &str = "bench";
-/// What is remembered of lines.
-const STORE: u64 = 16 << 20;
-
 /// A whole system with channels.
 pub(crate) struct ChannelRig {
-    process: Process,
-    http: HttpClient,
-    base: String,
+    logplex: Logplex,
     /// The token of each channel.
     tokens: Vec<String>,
     received: Arc<AtomicU64>,
     sink: JoinHandle<()>,
-    _data: TempDir,
 }
 
 impl ChannelRig {
     /// Starts it and makes so many channels.
     pub(crate) async fn open(implementation: &Implementation, channels: usize) -> Result<Self> {
-        let data = tempfile::tempdir()?;
-        let key = ("LOGWEIR_LOGPLEX_AUTH_KEY", KEY.to_owned());
-        let process = implementation
-            .everything(data.path(), STORE, &[key])
-            .await?;
-        let file = data.path().join("endpoints.json");
-        let doors = async {
-            loop {
-                let text = fs::read(&file).unwrap_or_default();
-                match serde_json::from_slice::<BTreeMap<String, String>>(&text) {
-                    Ok(doors) => return doors,
-                    Err(_) => sleep(Duration::from_millis(10)).await,
-                }
-            }
-        };
-        let doors = timeout(OPENING, doors).await.context("no endpoints.json")?;
-        let door = doors.get("http").context("no door http")?;
+        let logplex = Logplex::start(implementation).await?;
         let received = Arc::new(AtomicU64::new(0));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let url = format!("http://{}/", listener.local_addr()?);
         let mut rig = Self {
-            process,
-            http: HttpClient::new(None, None, HttpClientSettings::default()),
-            base: format!("http://{door}"),
+            logplex,
             tokens: Vec::new(),
             received: Arc::clone(&received),
             sink: tokio::spawn(accept(listener, received)),
-            _data: data,
         };
         let cred = json!({ "id": "bench", "pass": KEY, "grants": ["any_channel"] });
-        rig.call("/api/logplex/creds", &cred).await?;
+        rig.logplex.call("/api/logplex/creds", &cred).await?;
         let made = stream::iter(0..channels).map(|_| rig.channel(&url));
         let tokens: Vec<String> = made.buffer_unordered(HANDS).try_collect().await?;
         rig.tokens = tokens;
@@ -96,23 +60,13 @@ impl ChannelRig {
     /// A channel with a drain.
     async fn channel(&self, url: &str) -> Result<String> {
         let made = self
+            .logplex
             .call("/channels", &json!({ "tokens": ["app"] }))
             .await?;
         let token = made["tokens"]["app"].as_str().context("no token")?;
         let path = format!("/v2/channels/{}/drains", made["channel_id"]);
-        self.call(&path, &json!({ "url": url })).await?;
+        self.logplex.call(&path, &json!({ "url": url })).await?;
         Ok(token.to_owned())
-    }
-
-    async fn call(&self, path: &str, asked: &Value) -> Result<Value> {
-        let request = Request::post(format!("{}{path}", self.base))
-            .header(header::AUTHORIZATION, format!("Basic {KEY}"))
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(body::full(asked.to_string()))?;
-        let answer = self.http.send(request).await?;
-        let status = answer.status();
-        ensure!(status.is_success(), "{path} answers {status}");
-        Ok(serde_json::from_slice(answer.body())?)
     }
 
     /// Posts a line of 200 bytes to each of the first `active` channels, a hundred in a
@@ -129,12 +83,11 @@ impl ChannelRig {
                 );
                 frames.extend_from_slice(format!("{} {line}", line.len()).as_bytes());
             }
-            let request = Request::post(format!("{}/logs", self.base))
+            let request = Request::post(format!("http://{}/logs", self.logplex.address))
                 .header(header::AUTHORIZATION, format!("Basic {cred}"))
                 .header(header::CONTENT_TYPE, "application/logplex-1")
                 .body(body::full(frames.freeze()))?;
-            let status = self.http.send(request).await?.status();
-            ensure!(status.is_success(), "POST /logs answers {status}");
+            self.logplex.send(request).await?;
             sent += tokens.len() as u64;
         }
         Ok(sent)
@@ -147,18 +100,18 @@ impl ChannelRig {
 
     /// Resident memory.
     pub(crate) fn memory(&self) -> Result<Memory> {
-        self.process.memory()
+        self.logplex.process.memory()
     }
 
     /// Processor seconds so far.
     pub(crate) fn cpu_seconds(&self) -> Result<f64> {
-        self.process.cpu_seconds()
+        self.logplex.process.cpu_seconds()
     }
 
     /// Ends it.
     pub(crate) async fn close(self) {
         self.sink.abort();
-        self.process.kill().await;
+        self.logplex.process.kill().await;
     }
 }
 
