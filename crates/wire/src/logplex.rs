@@ -14,6 +14,7 @@
 
 pub mod envelope;
 pub mod framing;
+pub mod hops;
 pub mod line;
 pub mod text;
 mod time;

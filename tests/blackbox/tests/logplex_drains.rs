@@ -333,6 +333,7 @@ mod http {
             format!("Logplex-Frame-Id: {id}"),
             format!("Logplex-Drain-Token: {}", drain["token"].as_str().unwrap()),
             came[2].head.lines().nth(7).unwrap().to_owned(),
+            "Logweir-Hops: 1".to_owned(),
             format!("Content-Length: {}", came[2].body.len()),
         ];
         assert_eq!(came[2].head.lines().collect::<Vec<_>>(), expected);

@@ -64,6 +64,8 @@ pub(super) struct Batch {
     done: usize,
     /// When the first chunk was taken.
     since: Option<Instant>,
+    /// How far the lines of a channel have gone, the furthest of them.
+    hops: u8,
     /// Chunks that are through whole.
     finished: usize,
     scratch: Vec<u8>,
@@ -84,6 +86,11 @@ impl Batch {
     /// Some of it is through, and not all.
     pub(super) fn is_rest(&self) -> bool {
         self.done > 0 && !self.is_empty()
+    }
+
+    /// How far the lines of a channel have gone, the furthest of them.
+    pub(super) fn hops(&self) -> u8 {
+        self.hops
     }
 
     /// When the first chunk was taken.
@@ -342,6 +349,7 @@ impl Batch {
         self.marks.clear();
         self.done = 0;
         self.since = None;
+        self.hops = 0;
     }
 
     /// Forgets what is through, so that more can be added after what is not.

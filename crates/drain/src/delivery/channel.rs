@@ -5,7 +5,7 @@ use std::{io::Write as _, pin::Pin, sync::Arc, time::SystemTime};
 
 use logweir_proto::peek::peek;
 use logweir_wire::{
-    logplex::{LineView, text},
+    logplex::{LineView, hops, text},
     syslog::octet_counted,
 };
 
@@ -109,6 +109,14 @@ impl LineForm {
             Framing::Bare => text::syslog_message(&line, &self.token, out),
         }
         true
+    }
+
+    /// How far an envelope's line has gone, if its receiver is told.
+    pub(in crate::delivery) fn hops(&self, envelope: &[u8]) -> u8 {
+        match self.framing {
+            Framing::Http { .. } => hops::of(envelope),
+            Framing::Counted | Framing::Bare => 0,
+        }
     }
 
     /// A line of the firehose: its channel is in the structured data, also of requests, which

@@ -137,7 +137,7 @@ async fn a_request_is_logplexs() {
     let expected = format!(
         "POST /a?b=c HTTP/1.1\r\nHost: {}\r\nAuthorization: Basic dXNlcjpwQHNz\r\n\
          Content-Type: application/logplex-1\r\nLogplex-Msg-Count: 1\r\nLogplex-Frame-Id: {id}\r\n\
-         Logplex-Drain-Token: d.7\r\nUser-Agent: Logplex/logweir-{}\r\nContent-Length: {}",
+         Logplex-Drain-Token: d.7\r\nUser-Agent: Logplex/logweir-{}\r\nLogweir-Hops: 1\r\nContent-Length: {}",
         web.address,
         env!("CARGO_PKG_VERSION"),
         FRAME.len(),

@@ -16,21 +16,22 @@ use super::{
 };
 
 pub use read::message;
+pub(super) use read::pair;
 
 /// Keys of the envelope's fields: number and wire type.
-mod key {
-    pub(super) const TIMESTAMP: u64 = 1 << 3;
-    pub(super) const SOURCE_ID: u64 = 2 << 3 | 2;
-    pub(super) const DEPRECATED_TAG: u64 = 3 << 3 | 2;
-    pub(super) const LOG: u64 = 4 << 3 | 2;
-    pub(super) const INSTANCE_ID: u64 = 8 << 3 | 2;
-    pub(super) const TAG: u64 = 9 << 3 | 2;
+pub(super) mod key {
+    pub(in crate::logplex) const TIMESTAMP: u64 = 1 << 3;
+    pub(in crate::logplex) const SOURCE_ID: u64 = 2 << 3 | 2;
+    pub(in crate::logplex) const DEPRECATED_TAG: u64 = 3 << 3 | 2;
+    pub(in crate::logplex) const LOG: u64 = 4 << 3 | 2;
+    pub(in crate::logplex) const INSTANCE_ID: u64 = 8 << 3 | 2;
+    pub(in crate::logplex) const TAG: u64 = 9 << 3 | 2;
     /// Members of a log, and of the entry of a map.
-    pub(super) const FIRST: u64 = 1 << 3 | 2;
-    pub(super) const SECOND: u64 = 2 << 3 | 2;
-    pub(super) const SECOND_NUMBER: u64 = 2 << 3;
+    pub(in crate::logplex) const FIRST: u64 = 1 << 3 | 2;
+    pub(in crate::logplex) const SECOND: u64 = 2 << 3 | 2;
+    pub(in crate::logplex) const SECOND_NUMBER: u64 = 2 << 3;
     /// A batch's envelope.
-    pub(super) const FRAME: u64 = 1 << 3 | 2;
+    pub(in crate::logplex) const FRAME: u64 = 1 << 3 | 2;
 }
 
 /// Names of tags.

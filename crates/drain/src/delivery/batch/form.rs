@@ -202,6 +202,7 @@ impl Batch {
             Shape::Line(form) => {
                 if form.write(envelope, &mut self.out) {
                     self.ends.push(self.out.len());
+                    self.hops = self.hops.max(form.hops(envelope));
                 }
                 0
             }

@@ -104,7 +104,7 @@ impl Session {
             }
         };
         let count = messages + usize::from(loss.is_some());
-        self.requests.name(frame, count);
+        self.requests.name(frame, count, courier.batch.hops());
         match post(courier, &self.to, &mut self.lane, &self.requests, body).await? {
             Verdict::Taken => {
                 if let Some(loss) = loss {

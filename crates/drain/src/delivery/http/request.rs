@@ -9,6 +9,7 @@ use http::{
     header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, USER_AGENT},
 };
 use http_body_util::Full;
+use logweir_wire::logplex::hops;
 
 use super::answer::Manner;
 use crate::{
@@ -26,6 +27,7 @@ const LOGPLEX_NAME: &str = concat!("Logplex/logweir-", env!("CARGO_PKG_VERSION")
 
 const MSG_COUNT: HeaderName = HeaderName::from_static("logplex-msg-count");
 const FRAME_ID: HeaderName = HeaderName::from_static("logplex-frame-id");
+const HOPS: HeaderName = HeaderName::from_static(hops::HEADER);
 const DRAIN_TOKEN: HeaderName = HeaderName::from_static("logplex-drain-token");
 
 /// Log lines compress well already at the cheapest levels, and there are many of them.
@@ -92,6 +94,7 @@ impl Requests {
         headers.insert(FRAME_ID, zero);
         headers.insert(DRAIN_TOKEN, token.map_err(|_| wrong("token"))?);
         headers.insert(USER_AGENT, HeaderValue::from_static(LOGPLEX_NAME));
+        headers.insert(HOPS, HeaderValue::from_static("1"));
         Ok(Self {
             target: target.map_err(|_| wrong("request target"))?,
             headers,
@@ -100,10 +103,15 @@ impl Requests {
         })
     }
 
-    /// The requests that follow are this one, with so many frames.
-    pub(super) fn name(&mut self, frame: Frame, count: usize) {
+    /// The requests that follow are this one, with so many frames, whose lines have gone so far.
+    pub(super) fn name(&mut self, frame: Frame, count: usize, hops: u8) {
         let id = HeaderValue::try_from(format!("{:032X}", frame.id));
-        for (name, value) in [(MSG_COUNT, Ok(count.into())), (FRAME_ID, id)] {
+        let hops = u16::from(hops) + 1;
+        for (name, value) in [
+            (MSG_COUNT, Ok(count.into())),
+            (FRAME_ID, id),
+            (HOPS, Ok(hops.into())),
+        ] {
             // Digits are a header.
             if let Ok(value) = value {
                 self.headers.insert(name, value);

@@ -163,7 +163,7 @@ fn field(value: Option<&[u8]>) -> Option<&[u8]> {
 }
 
 /// The first two members of a message.
-fn pair(message: &[u8]) -> (&[u8], &[u8]) {
+pub(in crate::logplex) fn pair(message: &[u8]) -> (&[u8], &[u8]) {
     let mut pair: (&[u8], &[u8]) = (&[], &[]);
     for field in fields(message) {
         match field.key {
