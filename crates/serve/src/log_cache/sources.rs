@@ -6,7 +6,6 @@ use std::cmp::Ordering;
 use bytes::{Bytes, BytesMut};
 use logweir_cache::Store;
 use logweir_proto::{
-    fields::{Field, fields},
     logcache::{MetaInfo, MetaResponse},
     put,
 };
@@ -14,15 +13,17 @@ use prost::Message;
 
 /// Keys of a `MetaResponse`, its entries and a `MetaInfo`: number and wire type.
 mod key {
-    pub(super) const ENTRY: u64 = 1 << 3 | 2;
-    pub(super) const NAME: u64 = 1 << 3 | 2;
-    pub(super) const INFO: u64 = 2 << 3 | 2;
+    pub(super) const ENTRY: u8 = 1 << 3 | 2;
+    pub(super) const NAME: u8 = 1 << 3 | 2;
+    pub(super) const INFO: u8 = 2 << 3 | 2;
     /// Count, expired, oldest and newest timestamp.
-    pub(super) const NUMBERS: [u64; 4] = [1 << 3, 2 << 3, 3 << 3, 4 << 3];
+    pub(super) const NUMBERS: [u8; 4] = [1 << 3, 2 << 3, 3 << 3, 4 << 3];
 }
 
 /// What an entry takes beside its name, at most.
 const ENTRY_BYTES: usize = 60;
+/// What a number takes with its key, at most.
+const NUMBER_BYTES: usize = 11;
 
 /// What is known of some sources: the bytes of a `MetaResponse`, no name twice, in order.
 /// Ten thousand of them in a map took most of the time of an answer.
@@ -65,6 +66,11 @@ impl Sources {
         Ok(Self(out.freeze()))
     }
 
+    /// About how many bytes they are in JSON.
+    pub(super) fn json_bytes(&self) -> usize {
+        self.0.len() * 5 / 2
+    }
+
     /// The bytes of a `MetaResponse`.
     pub(super) fn into_answer(self) -> Bytes {
         self.0
@@ -72,7 +78,7 @@ impl Sources {
 
     /// Name and figures of each, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, MetaInfo)> {
-        fields(&self.0).map(|entry| parts(entry.bytes()))
+        Entries { rest: &self.0 }
     }
 
     /// Both together. A source that both have has what they know together.
@@ -119,6 +125,7 @@ fn together(one: MetaInfo, other: MetaInfo) -> MetaInfo {
     }
 }
 
+/// Appends an entry. What is 0 is not said.
 fn push(out: &mut BytesMut, name: &str, info: MetaInfo) {
     let numbers = [
         info.count,
@@ -126,68 +133,123 @@ fn push(out: &mut BytesMut, name: &str, info: MetaInfo) {
         info.oldest_timestamp,
         info.newest_timestamp,
     ];
-    // What is 0 is not said.
-    let numbers = key::NUMBERS.into_iter().zip(numbers);
-    let numbers = numbers.map(|(key, number)| (key, number.cast_unsigned()));
-    let numbers = numbers.filter(|(_, number)| *number != 0);
-    let length = numbers.clone();
-    let length = length.map(|(key, number)| put::number_len(key, number));
-    let length: usize = length.sum();
-    let whole = put::bytes_len(key::NAME, name.len()) + put::bytes_len(key::INFO, length);
-    put::head(out, key::ENTRY, whole);
-    put::bytes(out, key::NAME, name.as_bytes());
-    put::head(out, key::INFO, length);
-    for (key, number) in numbers {
-        put::number(out, key, number);
+    let mut bytes = [0; 4 * NUMBER_BYTES];
+    let mut length = 0;
+    for (key, number) in key::NUMBERS.into_iter().zip(numbers) {
+        if number != 0 {
+            bytes[length] = key;
+            length += 1;
+            length += put_varint(&mut bytes[length..], number.cast_unsigned());
+        }
     }
+    let info = &bytes[..length];
+    let mut head = [0; 3 * NUMBER_BYTES];
+    let whole = put::bytes_len(key::NAME.into(), name.len()) + 2 + info.len();
+    let mut at = 0;
+    for (key, length) in [(key::ENTRY, whole), (key::NAME, name.len())] {
+        head[at] = key;
+        at += 1;
+        at += put_varint(&mut head[at..], length as u64);
+    }
+    out.extend_from_slice(&head[..at]);
+    out.extend_from_slice(name.as_bytes());
+    // Four numbers are less than 128 bytes.
+    out.extend_from_slice(&[key::INFO, u8::try_from(info.len()).unwrap_or(0)]);
+    out.extend_from_slice(info);
 }
 
-/// Of an entry as [`push`] writes it.
-fn parts(entry: &[u8]) -> (&str, MetaInfo) {
-    let mut parts = fields(entry);
-    let name = parts.next().map_or("", Field::text);
-    let mut info = MetaInfo::default();
-    for number in fields(parts.next().map_or(&[][..], Field::bytes)) {
-        let place = match key::NUMBERS.iter().position(|key| *key == number.key) {
-            Some(0) => &mut info.count,
-            Some(1) => &mut info.expired,
-            Some(2) => &mut info.oldest_timestamp,
-            Some(3) => &mut info.newest_timestamp,
-            _ => continue,
+fn put_varint(out: &mut [u8], mut value: u64) -> usize {
+    let mut at = 0;
+    while value >= 0x80 {
+        out[at] = value.to_le_bytes()[0] | 0x80;
+        value >>= 7;
+        at += 1;
+    }
+    out[at] = value.to_le_bytes()[0];
+    at + 1
+}
+
+/// Entries as [`push`] writes them, up to what is none. Whatever is not read here is left to a
+/// decoder: most of an answer's time went into reading it.
+struct Entries<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Entries<'a> {
+    /// Bytes with this key before their length.
+    fn bytes(rest: &mut &'a [u8], key: u8) -> Option<&'a [u8]> {
+        *rest = rest.strip_prefix(&[key])?;
+        let length = usize::try_from(varint(rest)?).ok()?;
+        let (bytes, after) = rest.split_at_checked(length)?;
+        *rest = after;
+        Some(bytes)
+    }
+
+    fn entry(&mut self) -> Option<(&'a str, MetaInfo)> {
+        let mut rest = self.rest;
+        let mut entry = Self::bytes(&mut rest, key::ENTRY)?;
+        let name = std::str::from_utf8(Self::bytes(&mut entry, key::NAME)?).ok()?;
+        let mut info = Self::bytes(&mut entry, key::INFO)?;
+        if !entry.is_empty() {
+            return None;
+        }
+        let mut numbers = [0; 4];
+        for (key, number) in key::NUMBERS.into_iter().zip(&mut numbers) {
+            if let Some(after) = info.strip_prefix(&[key]) {
+                info = after;
+                *number = varint(&mut info)?.cast_signed();
+            }
+        }
+        let [count, expired, oldest_timestamp, newest_timestamp] = numbers;
+        let all = MetaInfo {
+            count,
+            expired,
+            oldest_timestamp,
+            newest_timestamp,
         };
-        *place = number.varint().cast_signed();
+        info.is_empty().then(|| {
+            self.rest = rest;
+            (name, all)
+        })
     }
-    (name, info)
 }
 
-/// Whether these are entries as [`push`] writes them, each after the one before.
+impl<'a> Iterator for Entries<'a> {
+    type Item = (&'a str, MetaInfo);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        self.entry()
+    }
+}
+
+fn varint(rest: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for (at, byte) in rest.iter().take(NUMBER_BYTES - 1).enumerate() {
+        // Of the tenth byte there is one bit.
+        if at == 9 && *byte > 1 {
+            return None;
+        }
+        value |= u64::from(byte & 0x7F) << (7 * at);
+        if *byte < 0x80 {
+            *rest = &rest[at + 1..];
+            return Some(value);
+        }
+    }
+    None
+}
+
+/// Whether these are such entries, each after the one before.
 fn is_usual(answer: &[u8]) -> bool {
-    let (mut end, mut before) = (0, None);
-    for entry in fields(answer) {
-        end = entry.end;
-        let bytes = entry.bytes();
-        let Some(name) = usual_name(bytes).filter(|_| entry.key == key::ENTRY) else {
-            return false;
-        };
+    let mut entries = Entries { rest: answer };
+    let mut before = None;
+    for (name, _) in entries.by_ref() {
         if before.is_some_and(|before| before >= name) {
             return false;
         }
         before = Some(name);
     }
-    end == answer.len()
-}
-
-fn usual_name(entry: &[u8]) -> Option<&str> {
-    let mut parts = fields(entry);
-    let (name, info) = (parts.next()?, parts.next()?);
-    let usual = (name.key, info.key) == (key::NAME, key::INFO) && info.end == entry.len();
-    let mut end = 0;
-    let known = fields(info.bytes()).all(|number| {
-        end = number.end;
-        key::NUMBERS.contains(&number.key)
-    });
-    let whole = usual && known && end == info.bytes().len();
-    std::str::from_utf8(name.bytes()).ok().filter(|_| whole)
+    entries.rest.is_empty()
 }
 
 #[cfg(test)]

@@ -158,7 +158,7 @@ impl Api {
         let meta = self.0.upstream.meta(request.local_only).await?;
         let sources = meta.sources.iter();
         let sources = sources.filter(|(source, _)| readable.has(source));
-        let mut body = Vec::new();
+        let mut body = Vec::with_capacity(meta.sources.json_bytes());
         json::cache_meta(sources, &mut body);
         let mut response = json_answer(StatusCode::OK, body);
         note_lost(response.headers_mut(), &meta.lost);
