@@ -6,9 +6,9 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderMap, header};
 
 use super::{
+    book::Book,
     model::{Cred, Token},
     pass::{Checker, equal},
-    registry::Registry,
 };
 
 /// Who calls; what that allows is another question.
@@ -45,16 +45,16 @@ impl Caller {
 /// Knows callers.
 #[derive(Debug)]
 pub(crate) struct Access {
-    registry: Arc<Registry>,
+    book: Book,
     key: String,
     checker: Checker,
 }
 
 impl Access {
     /// With the process's own key; none if that is empty.
-    pub(crate) fn new(registry: Arc<Registry>, key: &str) -> Self {
+    pub(crate) fn new(book: Book, key: &str) -> Self {
         Self {
-            registry,
+            book,
             key: key.to_owned(),
             checker: Checker::default(),
         }
@@ -66,7 +66,10 @@ impl Access {
     pub(crate) async fn caller(&self, headers: &HeaderMap) -> Option<Caller> {
         let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
         if let Some(bearer) = value.strip_prefix("Bearer ") {
-            return self.is_key(bearer).or_else(|| self.token(bearer));
+            return match self.is_key(bearer) {
+                Some(key) => Some(key),
+                None => self.token(bearer).await,
+            };
         }
         let value = value.strip_prefix("Basic ")?;
         if let Some(key) = self.is_key(value) {
@@ -76,9 +79,9 @@ impl Access {
         let pair = String::from_utf8(pair).ok()?;
         let (user, secret) = pair.split_once(':')?;
         if user == "token" && secret.starts_with("t.") {
-            return self.token(secret);
+            return self.token(secret).await;
         }
-        let cred = self.registry.cred(user)?;
+        let cred = self.book.cred(user).await?;
         let right = self.checker.is(&cred.pass, secret).await;
         right.then_some(Caller::Cred(cred))
     }
@@ -88,8 +91,11 @@ impl Access {
         right.then_some(Caller::Key)
     }
 
-    fn token(&self, id: &str) -> Option<Caller> {
-        self.registry.token(id).map(Caller::Token)
+    async fn token(&self, id: &str) -> Option<Caller> {
+        if !id.starts_with("t.") {
+            return None;
+        }
+        self.book.token(id).await.map(Caller::Token)
     }
 }
 
@@ -101,6 +107,7 @@ mod tests {
 
     use super::*;
     use crate::logplex::{
+        LogplexConfig,
         change::Change,
         model::{Grant, Pass},
     };
@@ -114,8 +121,8 @@ mod tests {
 
     #[tokio::test]
     async fn callers_are_known_by_key_credential_and_token() {
-        let registry = Arc::new(Registry::default());
-        registry.apply(&[
+        let book = Book::start(&LogplexConfig::default()).await.unwrap();
+        book.registry().apply(&[
             Change::Cred(Arc::new(Cred {
                 id: "local".into(),
                 pass: Pass::hashed("pass:word"),
@@ -129,7 +136,7 @@ mod tests {
             })),
         ]);
         let basic = |pair: &str| format!("Basic {}", BASE64_STANDARD.encode(pair));
-        let access = Access::new(Arc::clone(&registry), "SECRET");
+        let access = Access::new(book.clone(), "SECRET");
         for (value, expected) in [
             ("Basic SECRET".to_owned(), Some("the auth key")),
             ("Bearer SECRET".to_owned(), Some("the auth key")),
@@ -147,7 +154,7 @@ mod tests {
         ] {
             assert_eq!(name(&access, &value).await.as_deref(), expected, "{value}");
         }
-        let keyless = Access::new(registry, "");
+        let keyless = Access::new(book, "");
         assert_eq!(name(&keyless, "Basic ").await, None);
         assert!(keyless.caller(&HeaderMap::new()).await.is_none());
     }

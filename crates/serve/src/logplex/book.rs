@@ -19,7 +19,7 @@ use super::{
     ids,
     model::{Channel, ChannelFlags, Cred, Drain, Grant, Rods, Session, Token},
     registry::Registry,
-    store::{Store, StoreError},
+    store::{Store, StoreError, Thing},
 };
 
 /// Numbers that are tried for a new channel: v3's callers choose ids, and may choose numbers.
@@ -191,6 +191,7 @@ impl Book {
         let bounds = Arc::clone(&self.bounds);
         let id: Arc<str> = id.into();
         let source = source.map(Arc::from);
+        self.channel(&id).await;
         let scope = Scope::Channel(Arc::clone(&id));
         let plan = move |registry: &Registry| {
             bounds.tokens(names.len())?;
@@ -299,6 +300,7 @@ impl Book {
     /// As [`BookError`] says; [`BookError::NoToken`] if the channel has no such token.
     pub async fn delete_token(&self, channel: &str, token: &str) -> Result<(), BookError> {
         let token: Arc<str> = token.into();
+        self.token(&token).await;
         self.of_channel(channel, move |registry, channel| {
             let there = registry.token(&token);
             let there = there.filter(|there| there.channel == channel.id);
@@ -336,6 +338,7 @@ impl Book {
     ) -> Result<Arc<Drain>, BookError> {
         let bounds = Arc::clone(&self.bounds);
         let channel: Arc<str> = channel.into();
+        self.channel(&channel).await;
         let scope = Scope::Channel(Arc::clone(&channel));
         let plan = move |registry: &Registry, id: u64| {
             let channel = registry.channel(&channel).ok_or(BookError::NoChannel)?;
@@ -368,6 +371,7 @@ impl Book {
     ) -> Result<Arc<Drain>, BookError> {
         let bounds = Arc::clone(&self.bounds);
         let url = url.clone();
+        self.drain(id).await;
         self.of_channel(channel, move |registry, channel| {
             let mut others = registry.drains_of(&channel.id);
             let at = others.iter().position(|drain| drain.id == id);
@@ -388,6 +392,7 @@ impl Book {
     /// # Errors
     /// As [`BookError`] says.
     pub async fn delete_drain(&self, channel: &str, id: u64) -> Result<(), BookError> {
+        self.drain(id).await;
         self.of_channel(channel, move |registry, channel| {
             let there = registry.drain(id);
             let there = there.filter(|drain| drain.channel == channel.id);
@@ -411,9 +416,7 @@ impl Book {
         };
         let scope = Scope::Session(Arc::clone(&session.id));
         let plan = move |registry: &Registry| {
-            if registry.session_count() >= bounds.sessions {
-                return Err(BookError::TooMany("sessions"));
-            }
+            bounds.one_more_session(registry)?;
             Ok((vec![Change::Session(session.clone())], session))
         };
         self.writer.commit(scope, plan).await
@@ -440,11 +443,36 @@ impl Book {
         }
     }
 
+    /// A token; one that another node made a moment ago is asked for in the store.
+    pub async fn token(&self, id: &str) -> Option<Arc<Token>> {
+        if self.registry.token(id).is_none() {
+            self.store.find(Thing::Token(id)).await;
+        }
+        self.registry.token(id)
+    }
+
+    /// A drain; one that another node made a moment ago is asked for in the store.
+    pub async fn drain(&self, id: u64) -> Option<Arc<Drain>> {
+        if self.registry.drain(id).is_none() {
+            self.store.find(Thing::Drain(id)).await;
+        }
+        self.registry.drain(id)
+    }
+
+    /// A credential; one that another node made a moment ago is asked for in the store.
+    pub async fn cred(&self, id: &str) -> Option<Arc<Cred>> {
+        if self.registry.cred(id).is_none() {
+            self.store.find(Thing::Cred(id)).await;
+        }
+        self.registry.cred(id)
+    }
+
     /// A new credential.
     ///
     /// # Errors
     /// [`BookError::CredExists`], and as [`BookError`] says.
     pub async fn create_cred(&self, cred: Cred) -> Result<Arc<Cred>, BookError> {
+        self.cred(&cred.id).await;
         let scope = Scope::Cred(Arc::clone(&cred.id));
         let cred = Arc::new(cred);
         let plan = move |registry: &Registry| match registry.cred(&cred.id) {
@@ -464,6 +492,7 @@ impl Book {
         change: impl FnOnce(&mut BTreeSet<Grant>) + Send + 'static,
     ) -> Result<Arc<Cred>, BookError> {
         let id: Arc<str> = id.into();
+        self.cred(&id).await;
         let scope = Scope::Cred(Arc::clone(&id));
         let plan = move |registry: &Registry| {
             let cred = registry.cred(&id).ok_or(BookError::NoCred)?;
@@ -481,6 +510,7 @@ impl Book {
     /// [`BookError::NoCred`], and as [`BookError`] says.
     pub async fn remove_cred(&self, id: &str) -> Result<(), BookError> {
         let id: Arc<str> = id.into();
+        self.cred(&id).await;
         let scope = Scope::Cred(Arc::clone(&id));
         let plan = move |registry: &Registry| {
             registry.cred(&id).ok_or(BookError::NoCred)?;
@@ -513,6 +543,7 @@ impl Book {
         + 'static,
     ) -> Result<T, BookError> {
         let id: Arc<str> = id.into();
+        self.channel(&id).await;
         let scope = Scope::Channel(Arc::clone(&id));
         let plan = move |registry: &Registry| {
             let channel = registry.channel(&id).ok_or(BookError::NoChannel)?;

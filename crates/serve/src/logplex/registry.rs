@@ -2,6 +2,8 @@
 //! nothing here waits for a store.
 
 mod content;
+#[cfg(test)]
+mod tests;
 
 use std::{
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
@@ -109,9 +111,11 @@ impl Registry {
         (session.expires > now).then(|| session.clone())
     }
 
-    /// How many sessions there are, some that have ended among them.
-    pub fn session_count(&self) -> usize {
-        self.read().sessions.len()
+    /// How many sessions there are, and how many bytes their bodies have; some that have ended
+    /// among them.
+    pub fn sessions(&self) -> (usize, usize) {
+        let content = self.read();
+        (content.sessions.len(), content.session_bytes)
     }
 
     /// How many channels there are.

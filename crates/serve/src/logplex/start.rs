@@ -23,7 +23,7 @@ use super::{
     redis::{Redis, RedisUrl},
     requests::Requests,
     stats,
-    tail::{History, HistorySettings, Tails},
+    tail::{History, HistorySettings, Shards, Tails},
 };
 use crate::{
     auth::{AuthConfig, Authorizer},
@@ -101,10 +101,7 @@ pub(crate) async fn open(
     let (lines, owners, cache) = (nodes.lines, nodes.owners, nodes.cache);
     let registry = Arc::clone(book.registry());
     let input = Input::new(registry, Arc::clone(&lines), config.dedupe_window);
-    let history = History::new(HistorySettings {
-        lines: config.history_lines,
-        exact: config.exact_num,
-    });
+    let history = history(&config, &book, &ground, context)?;
     let stop = context.shutdown.stop.clone();
     let tails = Tails::new(book.clone(), cache, owners.clone(), history, stop);
     tails.show(shown.0);
@@ -117,7 +114,7 @@ pub(crate) async fn open(
         lines,
         owners,
         input,
-        access: Access::new(Arc::clone(book.registry()), &config.auth_key),
+        access: Access::new(book.clone(), &config.auth_key),
         book,
         config,
     }))
@@ -135,6 +132,33 @@ pub(crate) fn tell(
     figures::collect(&own, logplex);
     stats::start(logplex, context);
     FigurePages::new(own)
+}
+
+/// What is remembered of channels, in memory and as the settings say in Redis.
+fn history(
+    config: &LogplexConfig,
+    book: &Book,
+    ground: &Ground,
+    context: &ServeContext,
+) -> Result<History, StartError> {
+    let history = History::new(HistorySettings {
+        lines: config.history_lines,
+        exact: config.exact_num,
+    });
+    let redis = &config.redis;
+    if !redis.history || !redis.is_on() {
+        return Ok(history);
+    }
+    let urls = match redis.shards.is_empty() {
+        true => std::slice::from_ref(&redis.url),
+        false => &redis.shards,
+    };
+    let shards = Shards::new(urls.iter().map(String::as_str));
+    let shards =
+        shards.map_err(|why| StartError::Setting(format!("a URL of logplex.redis.shards {why}")))?;
+    let (registry, exchange) = (book.registry(), &ground.exchange);
+    let shutdown = &context.shutdown;
+    Ok(history.in_redis(shards, redis.history_age, registry, exchange, shutdown))
 }
 
 /// Where lines go and where they are read, on this node or on several.
@@ -158,8 +182,12 @@ async fn nodes(
             cache: Arc::new(Cache::new(Arc::new(local))),
         });
     }
-    let url = RedisUrl::parse(&config.redis.url);
-    let url = url.map_err(|why| StartError::Setting(format!("logplex.redis.url {why}")))?;
+    let (key, url) = match config.cluster.redis_url.as_str() {
+        "" => ("logplex.redis.url", config.redis.url.as_str()),
+        own => ("logplex.cluster.redis_url", own),
+    };
+    let url = RedisUrl::parse(url);
+    let url = url.map_err(|why| StartError::Setting(format!("{key} {why}")))?;
     let plan = cluster::Plan {
         config,
         redis: &Redis::new(url),
@@ -216,7 +244,7 @@ pub async fn start(config: LogplexConfig, context: &ServeContext) -> Result<Star
         ("input", config.input, Door::Input),
     ] {
         let pages = Pages::new(Arc::clone(&logplex), door, operators.clone());
-        let settings = Front::http_settings();
+        let settings = Pages::http_settings();
         let tls = tls.clone();
         doors::http(name, address, tls, settings, pages, context, &mut started).await?;
     }

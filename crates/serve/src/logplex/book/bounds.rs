@@ -21,6 +21,8 @@ pub struct Bounds {
     pub channels: usize,
     /// Most sessions that have not ended.
     pub sessions: usize,
+    /// Most bytes of their bodies.
+    pub session_bytes: usize,
     /// How long a session can be fetched.
     pub session_expiry: Duration,
 }
@@ -32,6 +34,7 @@ impl Default for Bounds {
             tokens_per_channel: 1_000,
             channels: 1_000_000,
             sessions: 100_000,
+            session_bytes: 64 << 20,
             session_expiry: Duration::from_secs(360),
         }
     }
@@ -42,6 +45,14 @@ impl Bounds {
         match registry.channel_count() < self.channels {
             true => Ok(()),
             false => Err(BookError::TooMany("channels")),
+        }
+    }
+
+    pub(super) fn one_more_session(&self, registry: &Registry) -> Result<(), BookError> {
+        let (count, bytes) = registry.sessions();
+        match count < self.sessions && bytes < self.session_bytes {
+            true => Ok(()),
+            false => Err(BookError::TooMany("sessions")),
         }
     }
 

@@ -25,6 +25,8 @@ pub(super) struct Content {
     pub(super) rods: Rods,
     /// Sessions in the order in which they came, which is nearly the order of their ends.
     pub(super) session_order: VecDeque<Arc<str>>,
+    /// Of their bodies.
+    pub(super) session_bytes: usize,
     /// Changes since someone began to read everything from the store.
     pub(super) journal: Option<Vec<Change>>,
     tokens_by_channel: HashMap<Arc<str>, BTreeSet<(Arc<str>, Arc<str>)>>,
@@ -191,14 +193,19 @@ impl Content {
             };
             match self.sessions.get(oldest) {
                 Some(there) if there.expires > now => break,
-                Some(_) => drop(self.sessions.remove(oldest)),
+                Some(ended) => {
+                    self.session_bytes -= ended.body.len();
+                    self.sessions.remove(oldest);
+                }
                 None => (),
             }
             self.session_order.pop_front();
         }
+        self.session_bytes += session.body.len();
         let key = Arc::clone(&session.id);
-        if self.sessions.insert(key, session.clone()).is_none() {
-            self.session_order.push_back(Arc::clone(&session.id));
+        match self.sessions.insert(key, session.clone()) {
+            Some(before) => self.session_bytes -= before.body.len(),
+            None => self.session_order.push_back(Arc::clone(&session.id)),
         }
     }
 }

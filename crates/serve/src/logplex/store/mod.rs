@@ -118,4 +118,20 @@ impl Store {
             Self::Shared(store) => store.find_channel(id).await,
         }
     }
+
+    /// Lets the registry know a thing that it does not, if the store has it.
+    pub(super) async fn find(&self, thing: Thing<'_>) {
+        match self {
+            Self::Embedded(_) => (),
+            Self::Shared(store) => store.find(thing).await,
+        }
+    }
+}
+
+/// What another node may have made a moment ago.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Thing<'a> {
+    Token(&'a str),
+    Drain(u64),
+    Cred(&'a str),
 }

@@ -21,10 +21,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::{sync::Mutex, time::timeout};
+use tokio::{
+    sync::{Mutex, Semaphore},
+    time::timeout,
+};
 
 use self::follow::Pending;
-use super::StoreError;
+use super::{StoreError, Thing};
 use crate::logplex::{
     book::Counter,
     change::Change,
@@ -39,6 +42,9 @@ const FIRST: Duration = Duration::from_secs(3);
 /// How long a request waits for what another node has made a moment ago.
 const ELSEWHERE: Duration = Duration::from_secs(2);
 
+/// Most things that are looked for at a time.
+const LOOKUPS: usize = 16;
+
 /// The server.
 #[derive(Debug)]
 pub struct Shared {
@@ -51,6 +57,7 @@ pub struct Shared {
     changing: Mutex<()>,
     pending: Pending,
     loaded: AtomicBool,
+    lookups: Semaphore,
 }
 
 impl Shared {
@@ -63,6 +70,7 @@ impl Shared {
             changing: Mutex::new(()),
             pending: Pending::default(),
             loaded: AtomicBool::new(false),
+            lookups: Semaphore::new(LOOKUPS),
         });
         follow::start(&store);
         let read = timeout(FIRST, store.pending.first_read.notified()).await;
@@ -161,6 +169,20 @@ impl Shared {
         };
         // Without it the answer is that there is none.
         let _ = timeout(ELSEWHERE, came).await;
+    }
+
+    /// Reads a thing that is not known. Strangers make up tokens: with too many of them at a
+    /// time there is none.
+    pub(super) async fn find(&self, thing: Thing<'_>) {
+        let Ok(_turn) = self.lookups.try_acquire() else {
+            return;
+        };
+        let key = hash::key_of_thing(thing);
+        let there = self.questions.call(&[b"EXISTS", key.as_bytes()]).await;
+        if matches!(there, Ok(Value::Number(1))) {
+            // Without it the answer is that there is none.
+            let _ = self.read_again(&[key]).await;
+        }
     }
 
     /// Everything that the server has, in the place of what was known.

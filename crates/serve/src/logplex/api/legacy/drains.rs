@@ -37,7 +37,7 @@ pub(super) async fn set(logplex: &Logplex, channel: &str, drain: &str, body: Bod
     let unknown = || error(StatusCode::NOT_FOUND, "Unknown drain.");
     // A number too large for any drain is an unknown drain.
     let id = drain.parse().map_err(|_| unknown())?;
-    let there = logplex.book.registry().drain(id);
+    let there = logplex.book.drain(id).await;
     let there = there.filter(|drain| *drain.channel == *channel);
     let there = there.ok_or_else(unknown)?;
     let url = match url(body).await {

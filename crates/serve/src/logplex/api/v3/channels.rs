@@ -26,8 +26,6 @@ pub(super) async fn put(logplex: &Logplex, id: &str, body: Body) -> Answer {
     };
     let names = payload::token_names(&members).map_err(bad)?;
     let source = payload::source(&members).map_err(bad)?;
-    // One that another node made a moment ago keeps its tokens.
-    logplex.book.channel(id).await;
     let put = logplex
         .book
         .put_channel(id, names.into_iter().collect(), source);
@@ -76,7 +74,6 @@ pub(super) fn drain_json(drain: &Drain) -> String {
 
 /// `DELETE /v3/channels/ID`.
 pub(super) async fn delete(logplex: &Logplex, id: &str) -> Answer {
-    logplex.book.channel(id).await;
     let deleted = logplex.book.delete_channel(id).await;
     deleted.map_err(|error| refused(&error))?;
     Ok(bare(StatusCode::NO_CONTENT))
@@ -89,7 +86,6 @@ pub(super) async fn add_token(logplex: &Logplex, id: &str, members: &Map<String,
         return Err(error(StatusCode::BAD_REQUEST, words));
     };
     let name = payload::token_name(name).map_err(bad)?;
-    logplex.book.channel(id).await;
     match logplex.book.add_token(id, &name).await {
         Ok(token) => {
             let (id, name) = (string(&token.id), string(&token.name));

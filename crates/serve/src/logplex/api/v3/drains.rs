@@ -22,7 +22,6 @@ const SEGMENT: AsciiSet = NON_ALPHANUMERIC
 /// `POST /v3/channels/ID/drains`: reserved, if there is no URL.
 pub(super) async fn add(logplex: &Logplex, id: &str, members: &Map<String, Value>) -> Answer {
     let url = url(members)?;
-    logplex.book.channel(id).await;
     let added = match url {
         Some(url) => logplex.book.add_drain(id, &url).await,
         None => logplex.book.reserve_drain(id).await,
@@ -46,7 +45,6 @@ pub(super) async fn set(
         let words = "a drain has a \"url\", which is a string";
         return Err(error(StatusCode::BAD_REQUEST, words));
     };
-    logplex.book.channel(id).await;
     let set = logplex.book.set_drain(id, drain, &url).await;
     let drain = set.map_err(|error| refused(&error))?;
     Ok(json(StatusCode::OK, drain_json(&drain)))
@@ -54,7 +52,6 @@ pub(super) async fn set(
 
 /// `DELETE /v3/channels/ID/drains/DRAIN`.
 pub(super) async fn delete(logplex: &Logplex, id: &str, drain: u64) -> Answer {
-    logplex.book.channel(id).await;
     let deleted = logplex.book.delete_drain(id, drain).await;
     deleted.map_err(|error| refused(&error))?;
     Ok(bare(StatusCode::NO_CONTENT))

@@ -6,6 +6,7 @@ use crate::logplex::{
     change::Change,
     model::{ApiStatus, Channel, ChannelFlags, Cred, Drain, Grant, Pass, Rods, Token},
     redis::Value,
+    store::Thing,
 };
 
 /// Where nodes tell each other which keys they have changed, one in each line.
@@ -19,21 +20,25 @@ pub(super) fn channel_key(id: &str) -> String {
     format!("ch:{id}:data")
 }
 
+pub(super) fn key_of_thing(thing: Thing<'_>) -> String {
+    match thing {
+        Thing::Token(id) => format!("tok:{id}:data"),
+        Thing::Drain(id) => format!("drain:{id}:data"),
+        Thing::Cred(id) => format!("cred:{id}"),
+    }
+}
+
 /// The key of what changes; none for sessions.
 pub(super) fn key_of(change: &Change) -> Option<String> {
-    let channel = |id: &str| channel_key(id);
-    let token = |id: &str| format!("tok:{id}:data");
-    let drain = |id: u64| format!("drain:{id}:data");
-    let cred = |id: &str| format!("cred:{id}");
     Some(match change {
-        Change::Channel(one) => channel(&one.id),
-        Change::NoChannel(id) => channel(id),
-        Change::Token(one) => token(&one.id),
-        Change::NoToken(id) => token(id),
-        Change::Drain(one) => drain(one.id),
-        Change::NoDrain(id) => drain(*id),
-        Change::Cred(one) => cred(&one.id),
-        Change::NoCred(id) => cred(id),
+        Change::Channel(one) => channel_key(&one.id),
+        Change::NoChannel(id) => channel_key(id),
+        Change::Token(one) => key_of_thing(Thing::Token(&one.id)),
+        Change::NoToken(id) => key_of_thing(Thing::Token(id)),
+        Change::Drain(one) => key_of_thing(Thing::Drain(one.id)),
+        Change::NoDrain(id) => key_of_thing(Thing::Drain(*id)),
+        Change::Cred(one) => key_of_thing(Thing::Cred(&one.id)),
+        Change::NoCred(id) => key_of_thing(Thing::Cred(id)),
         Change::Rods(_) => RODS.to_owned(),
         Change::Session(_) => return None,
     })
