@@ -103,6 +103,11 @@ async fn take(
             return Err(told(StatusCode::BAD_REQUEST, MISMATCH));
         }
     }
+    let hops = headers.get(hops::HEADER).and_then(number).unwrap_or(0);
+    let hops = u8::try_from(hops).unwrap_or(u8::MAX);
+    if hops > hops::MOST {
+        return Err(told(StatusCode::BAD_REQUEST, ROUND));
+    }
     let counts = input.counts();
     let sender = match &writer {
         Writer::Token(token) => Arc::clone(&token.id),
@@ -122,11 +127,6 @@ async fn take(
     ] {
         let said = headers.get(name).and_then(number);
         counts.add(count, said.unwrap_or_default());
-    }
-    let hops = headers.get(hops::HEADER).and_then(number).unwrap_or(0);
-    let hops = u8::try_from(hops).unwrap_or(u8::MAX);
-    if hops > hops::MOST {
-        return Err(told(StatusCode::BAD_REQUEST, ROUND));
     }
     let mut intake = Intake::new(input, writer);
     intake.gone(hops);

@@ -7,7 +7,7 @@ fn parse(message: &str) -> Line<'_> {
 }
 
 #[test]
-fn structured_data_and_content() {
+fn b092_b094_structured_data_and_content() {
     const HEAD: &str = "<158>1 2013-09-25T01:16:49.371356+00:00 host app web.1 id ";
     for (rest, sd, content) in [
         ("- hello", "-", "hello"),
@@ -48,7 +48,7 @@ fn structured_data_and_content() {
 }
 
 #[test]
-fn priorities() {
+fn b093_priorities() {
     for (text, facility, severity) in [
         ("158", 19, 6),
         ("13", 1, 5),

@@ -76,7 +76,7 @@ const MESSAGES: [&[u8]; 5] = [
 ];
 
 #[test]
-fn each_message_goes_to_the_channel_of_its_token() {
+fn b081_b088_b089_b090_each_message_goes_to_the_channel_of_its_token() {
     let (input, published) = input();
     let mut intake = Intake::new(&input, Writer::Anyone);
     MESSAGES.into_iter().for_each(|one| intake.take(one));
