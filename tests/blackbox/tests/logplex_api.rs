@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use logweir_blackbox::logplex::{Answer, KEY, Logplex, basic, request};
+use logweir_blackbox::{
+    logplex::{Answer, KEY, Logplex, basic, request},
+    patience::eventually,
+};
 use serde_json::{Value, json};
 
 /// Calls of v3 with the key and a body's type.
@@ -390,7 +393,7 @@ async fn b029_b030_b031_b098_tokens_of_v3() {
         "[]",
         r#"{"name":1}"#,
         r#"{"name":null}"#,
-        r#"{"name":"a b"}"#,
+        r#"{"name":"a\nb"}"#,
     ] {
         let bad = logplex.v3("POST", &path, body).await;
         assert_eq!(bad.status, 400, "{body}");
@@ -650,7 +653,7 @@ async fn b054_b060_tokens_of_v1_and_v2_and_what_is_gone() {
     assert_eq!((bad.status, &*bad.body), (422, words));
     assert_eq!(bad.header("content-type"), Some("text/html"));
     for path in ["/channels/1/token", "/v2/channels/1/tokens"] {
-        for body in ["", "{", "[]", "7", r#"{"name":"a b"}"#] {
+        for body in ["", "{", "[]", "7", r#"{"name":"a\nb"}"#] {
             let bad = logplex.call("POST", path, body).await;
             assert_eq!(
                 (bad.status, bad.body.is_empty()),
@@ -785,6 +788,31 @@ async fn b056_b057_b058_b059_drains_of_v2() {
     }
     let gone = logplex.call("DELETE", &at, "").await;
     assert_eq!((gone.status, &*gone.body), (200, ""));
+}
+
+#[tokio::test]
+async fn b095_whoever_tails_gets_every_line_until_it_leaves() {
+    let logplex = Logplex::in_role("").await;
+    let channel = logplex.channel(&["app"]).await;
+    let token = channel.token("app");
+    let line = |text: &str| format!("<14>1 2026-11-21T10:00:00Z h {token} web.1 - - {text}");
+    let tail = async || logplex.tail(&channel, json!({ "tail": "1" })).await;
+    let (mut one, mut two) = (tail().await, tail().await);
+    logplex.metric_is("logweir_logplex_tails", &[], 2.0).await;
+    logplex.post(token, &[line("first")]).await;
+    one.text_with("first").await;
+    two.text_with("first").await;
+    drop(one);
+    logplex.post(token, &[line("second")]).await;
+    let text = two.text_with("second").await;
+    assert_eq!(text.matches("app[web.1]: ").count(), 2, "{text}");
+    drop(two);
+    eventually("nobody tails", async || {
+        logplex.post(token, &[line("nobody")]).await;
+        let tails = logplex.metric("logweir_logplex_tails", &[]).await;
+        (tails == 0.0).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

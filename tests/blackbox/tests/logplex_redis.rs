@@ -137,6 +137,23 @@ async fn what_one_node_changes_the_other_knows() {
         let path = url.find("/sessions/").expect("a session");
         let fetched = request(&two.api, "GET", &url[path..], &[], b"").await;
         assert_eq!(fetched.status, 200, "{fetched:?}");
+        let tokens = format!("/v2/channels/{n}/tokens");
+        let more = one.call("POST", &tokens, r#"{"name":"b"}"#).await.json();
+        let who = basic("token", more["token"].as_str().expect("a token"));
+        assert_eq!(two.post_as(&who, &[], b"").await.status, 204);
+        let reserve = format!("/channels/{n}/drains/tokens");
+        let drain = one.call("POST", &reserve, "").await.json();
+        let at = format!("/v2/channels/{n}/drains/{}", drain["id"]);
+        let set = two
+            .call("POST", &at, r#"{"url":"syslog://h.example"}"#)
+            .await;
+        assert_eq!(set.status, 201, "{set:?}");
+        let cred = format!("cred-{n}");
+        one.cred(&cred, "p", &["full_api"]).await;
+        let cred = basic(&cred, "p");
+        let headers = [("Authorization", &*cred)];
+        let health = request(&two.api, "GET", "/healthcheck", &headers, b"").await;
+        assert_eq!(health.status, 200);
         let gone = two.call("DELETE", &format!("/channels/{n}"), "").await;
         assert_eq!(gone.status, 200);
         eventually("the other node forgets it", async || {

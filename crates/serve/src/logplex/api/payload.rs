@@ -142,9 +142,14 @@ pub(super) fn token_names(members: &Map<String, Value>) -> Result<Vec<Arc<str>>,
     names.into_iter().map(token_name).collect()
 }
 
-/// A name that can stand as the source of a line.
+/// A name that can stand as the source of a line, where a space becomes `_`.
 pub(super) fn token_name(name: &str) -> Result<Arc<str>, Bad> {
-    one_word(name, "the name of a token").map(Arc::from)
+    match name.is_empty() || name.len() > LONGEST_NAME || name.contains(char::is_control) {
+        true => Err(Bad::request(format!(
+            "the name of a token must have 1 to {LONGEST_NAME} bytes, and no control character"
+        ))),
+        false => Ok(name.into()),
+    }
 }
 
 /// A V2 source id, if the members name one; the empty one stands for the channel's own id.
@@ -222,11 +227,13 @@ mod tests {
     }
 
     #[test]
-    fn names_are_one_word() {
-        for name in ["", "a b", "a\nb", &"x".repeat(256)] {
+    fn names_are_short_and_ids_are_one_word() {
+        for name in ["", "a\nb", &"x".repeat(256)] {
             assert!(token_name(name).is_err(), "{name:?}");
+            assert!(one_word(name, "an id").is_err(), "{name:?}");
         }
-        assert!(token_name("früh&\\1").is_ok());
+        assert!(token_name("früh & \\1").is_ok());
+        assert!(one_word("a b", "an id").is_err());
     }
 
     #[test]
