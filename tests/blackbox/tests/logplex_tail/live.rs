@@ -149,9 +149,7 @@ async fn b143_a_client_of_http_1_0_gets_the_text_alone() {
     .await;
     logplex.post(token, &messages(token, 3..4)).await;
     eventually("the line is written", async || {
-        let written = logplex
-            .metric("logweir_logplex_tail_lines", &[])
-            .await;
+        let written = logplex.metric("logweir_logplex_tail_lines", &[]).await;
         (written >= 1.0).then_some(())
     })
     .await;

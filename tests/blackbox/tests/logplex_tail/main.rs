@@ -2,6 +2,7 @@
 //! reference for Logplex that they show.
 
 mod channel_logs;
+mod history;
 mod live;
 mod sessions;
 mod walk;

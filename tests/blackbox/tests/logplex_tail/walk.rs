@@ -149,12 +149,7 @@ async fn verbs(logplex: &Logplex, token: &str, shown: &str) {
     let url = verb(logplex, "session create 1 -n 0", cred).await;
     let raw: Raw = get(&logplex.api, &path(&url[0]), &[]).await;
     assert_eq!(raw.text().trim_end(), shown.lines().last().unwrap());
-    let made = verb(
-        logplex,
-        "channel create --id app-1 web --json",
-        cred,
-    )
-    .await;
+    let made = verb(logplex, "channel create --id app-1 web --json", cred).await;
     let made: Value = serde_json::from_str(&made[0]).unwrap();
     assert_eq!(made["channel"], "app-1");
     let token = verb(logplex, "token create 1 heroku", cred).await;

@@ -93,6 +93,18 @@ impl Owners {
         views.now.as_ref().is_some_and(|now| now.is_ours(source_id))
     }
 
+    /// The address of the node that owns the source of a channel; none without others.
+    pub(crate) fn owner(&self, source_id: &str) -> Option<String> {
+        let views = self.0.several.as_ref()?.views.load();
+        let now = views.now.as_ref()?;
+        now.nodes.nodes.get(now.rule.place(source_id)).cloned()
+    }
+
+    /// Whether there are others, or may be.
+    pub(crate) fn are_several(&self) -> bool {
+        self.0.several.is_some()
+    }
+
     /// Whether the drains of a channel run here: while this node owns it, a moment before
     /// and a while after.
     pub fn drains_here(&self, source_id: &str) -> bool {

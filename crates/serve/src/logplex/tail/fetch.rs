@@ -93,7 +93,7 @@ impl Tails {
         }
         let body = match tail {
             true => {
-                live.begin(Arc::clone(channel.source_id()), first, batches);
+                live.begin(Arc::clone(channel.source_id()), &remembered, first, batches);
                 live.into_body()
             }
             false => chunks(first),

@@ -118,19 +118,26 @@ impl History {
     }
 }
 
+impl History {
+    /// What is remembered of a channel whose node cannot be asked: what Redis has.
+    pub(super) async fn without_owner(
+        &self,
+        channel: &Channel,
+        wanted: usize,
+    ) -> Option<Remembered> {
+        let list = self.redis.as_ref()?.in_time(channel, wanted).await?;
+        Some(Remembered {
+            older: list,
+            envelopes: Bytes::new(),
+            count: 0,
+        })
+    }
+}
+
 impl InRedis {
     async fn before(&self, channel: &Channel, envelopes: &Bytes, wanted: usize) -> Vec<Bytes> {
-        let list = tokio::time::timeout(OLDER_WITHIN, self.list(channel, wanted)).await;
-        let list = match list {
-            Ok(Ok(list)) => list,
-            Ok(Err(error)) => {
-                tracing::warn!("older lines of a channel are not shown: {error}");
-                return Vec::new();
-            }
-            Err(_) => {
-                tracing::warn!("older lines of a channel are not shown: redis is late");
-                return Vec::new();
-            }
+        let Some(list) = self.in_time(channel, wanted).await else {
+            return Vec::new();
         };
         let memory: Vec<Vec<u8>> = frames(envelopes)
             .flatten()
@@ -143,10 +150,27 @@ impl InRedis {
         older::older(list, &memory)
     }
 
+    async fn in_time(&self, channel: &Channel, wanted: usize) -> Option<Vec<Bytes>> {
+        match tokio::time::timeout(OLDER_WITHIN, self.list(channel, wanted)).await {
+            Ok(Ok(list)) => Some(list),
+            Ok(Err(error)) => {
+                tracing::warn!("older lines of a channel are not shown: {error}");
+                None
+            }
+            Err(_) => {
+                tracing::warn!("older lines of a channel are not shown: redis is late");
+                None
+            }
+        }
+    }
+
     /// The newest lines of a list, oldest first.
     async fn list(&self, channel: &Channel, wanted: usize) -> Result<Vec<Bytes>, RedisError> {
         let redis = &self.shards.all()[self.shards.of(&channel.id)];
-        let last = wanted.saturating_sub(1).to_string();
+        if wanted == 0 {
+            return Ok(Vec::new());
+        }
+        let last = (wanted - 1).to_string();
         let key = spool::key(&channel.id);
         let words: [&[u8]; 4] = [b"LRANGE", &key, b"0", last.as_bytes()];
         let found = redis.call(&words).await?.into_array();
@@ -168,6 +192,11 @@ pub(super) struct Remembered {
 }
 
 impl Remembered {
+    /// Frames of those that the channel's node has.
+    pub(super) fn newest(&self) -> &[u8] {
+        &self.envelopes
+    }
+
     /// How many there are, with those that cannot be read.
     pub(super) fn len(&self) -> usize {
         self.older.len() + self.count

@@ -24,12 +24,24 @@ use super::{
     ask::Ask,
     counts::OpenTail,
     filter::Filters,
+    history::Remembered,
+    missed::Known,
     text::{Form, HEARTBEAT},
 };
 use crate::{gateway::BatchStream, grpc::unix_nanos};
 
 /// A stream of events is not quiet for longer: what lies between would take it for dead.
 const HEARTBEAT_AFTER: Duration = Duration::from_secs(10);
+
+/// The node that had a channel is read for this long after it moved: lines that were under
+/// way come to it.
+const AFTERWARDS: Duration = Duration::from_secs(2);
+
+/// Lines that a node is asked for that has the channel now.
+const MISSED: usize = 2000;
+
+/// Lines older than this are not those that were missed while a channel moved.
+const RECENT: Duration = Duration::from_secs(10);
 
 /// Pause before a channel whose node was lost is looked for again.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
@@ -43,6 +55,12 @@ pub(super) struct Live {
     /// What is to be written first.
     ready: VecDeque<Bytes>,
     following: Option<Following>,
+    /// Where they came from before, until then.
+    before: Option<(BatchStream, Pin<Box<Sleep>>)>,
+    /// What came, where a channel can move.
+    known: Option<Known>,
+    /// It is to be followed as soon as `ready` is written.
+    lost: bool,
     changes: watch::Receiver<u64>,
     moves: watch::Receiver<u64>,
     /// How often all tails had been ended when it began.
@@ -62,6 +80,8 @@ struct Following {
     source: Arc<str>,
     /// From this process.
     here: bool,
+    /// The node that has the channel; none without others.
+    owner: Option<String>,
     batches: BatchStream,
 }
 
@@ -69,6 +89,8 @@ enum Next {
     Batch(Option<Result<Bytes, Status>>),
     Changed,
     Moved,
+    /// The node that had the channel has nothing more.
+    Over,
     Stopped,
     Heartbeat,
 }
@@ -91,6 +113,9 @@ impl Live {
             form,
             ready: VecDeque::new(),
             following: None,
+            before: None,
+            known: inner.owners.are_several().then(Known::default),
+            lost: false,
             changes,
             moves: inner.owners.changes(),
             kills: rods.tail_kills,
@@ -104,15 +129,30 @@ impl Live {
         }
     }
 
-    /// Writes `first` and then what comes of a source.
-    pub(super) fn begin(&mut self, source: Arc<str>, first: Vec<Bytes>, batches: BatchStream) {
+    /// Writes `first` and then what comes of a source; if there are no batches, once they
+    /// can be had.
+    pub(super) fn begin(
+        &mut self,
+        source: Arc<str>,
+        remembered: &Remembered,
+        first: Vec<Bytes>,
+        batches: Option<BatchStream>,
+    ) {
         self.ready = first.into();
-        self.follow(source, batches);
+        if let Some(known) = &mut self.known {
+            known.note(remembered.newest());
+        }
+        match batches {
+            Some(batches) => self.follow(source, batches),
+            None => self.lost = true,
+        }
     }
 
     fn follow(&mut self, source: Arc<str>, batches: BatchStream) {
+        let owners = &self.tails.0.owners;
         self.following = Some(Following {
-            here: self.tails.0.owners.here(&source),
+            here: owners.here(&source),
+            owner: owners.owner(&source),
             source,
             batches,
         });
@@ -134,12 +174,17 @@ impl Live {
             if self.ending {
                 return None;
             }
+            if std::mem::take(&mut self.lost) {
+                self.again(true).await;
+                continue;
+            }
             match self.next().await {
                 Next::Batch(Some(Ok(run))) => self.take(&run),
                 Next::Batch(Some(Err(status))) => {
                     tracing::debug!("the node of a channel was lost: {}", status.message());
-                    self.again().await;
+                    self.again(true).await;
                 }
+                Next::Over => self.before = None,
                 Next::Batch(None) | Next::Stopped => self.ending = true,
                 Next::Changed => {
                     if self.tails.0.book.registry().rods().tail_kills != self.kills {
@@ -164,6 +209,10 @@ impl Live {
             biased;
             () = changed(&mut self.changes) => Next::Changed,
             () = changed(&mut self.moves) => Next::Moved,
+            before = before(&mut self.before) => match before {
+                Some(run) => Next::Batch(Some(Ok(run))),
+                None => Next::Over,
+            },
             batch = batch(&mut self.following) => Next::Batch(batch),
             // Of what this process publishes itself the rest is still written.
             () = self.tails.0.stop.cancelled(), if remote || !following => Next::Stopped,
@@ -182,6 +231,9 @@ impl Live {
     /// Writes what came. Whatever is lost is told, no filter hides it.
     fn take(&mut self, run: &Bytes) {
         let now = unix_nanos();
+        if let Some(known) = &mut self.known {
+            known.note(run);
+        }
         let mut out = Vec::with_capacity(run.len());
         let mut lines = 0;
         for frame in frames(run).flatten() {
@@ -229,22 +281,33 @@ impl Live {
         let source = channel.source_id();
         let same = |from: &Following| from.source == *source;
         if !self.following.as_ref().is_some_and(same) {
-            self.again().await;
+            // A channel that is new begins with what it has; another source with what comes.
+            let new = self.following.is_none();
+            self.again(new).await;
         }
     }
 
     /// Looks whether the channel lives elsewhere now.
     async fn moved(&mut self) {
         let Some(from) = &self.following else { return };
-        let here = self.tails.0.owners.here(&from.source);
-        if !(here && from.here) {
-            self.again().await;
+        let owner = self.tails.0.owners.owner(&from.source);
+        if owner == from.owner {
+            return;
         }
+        if let Some(from) = self.following.take() {
+            let after = Box::pin(sleep(AFTERWARDS));
+            self.before = Some((from.batches, after));
+        }
+        self.again(true).await;
     }
 
-    /// Follows the channel anew, from the node that has it now.
-    async fn again(&mut self) {
+    /// Follows the channel anew, from the node that has it now; if `missed`, with what came
+    /// to that node meanwhile.
+    async fn again(&mut self, missed: bool) {
         self.following = None;
+        let recent = i64::try_from(RECENT.as_nanos()).unwrap_or(i64::MAX);
+        let since = unix_nanos().saturating_sub(recent);
+        let wanted = if missed { MISSED } else { 0 };
         let mut backoff = Backoff::new(AGAIN.0, AGAIN.1);
         let tails = self.tails.clone();
         loop {
@@ -252,7 +315,12 @@ impl Live {
                 self.ending = true;
                 return;
             };
-            if let Ok((_, batches)) = tails.0.open(&channel, 0, true).await {
+            if let Ok((newest, batches)) = tails.0.follow(&channel, wanted, true).await {
+                let missed = match &self.known {
+                    Some(known) => known.missed(&newest, since),
+                    None => newest,
+                };
+                self.take(&missed);
                 return self.follow(Arc::clone(channel.source_id()), batches);
             }
             tokio::select! {
@@ -277,5 +345,17 @@ async fn batch(following: &mut Option<Following>) -> Option<Result<Bytes, Status
     match following {
         Some(from) => from.batches.next().await,
         None => pending().await,
+    }
+}
+
+/// What still comes from where the channel was; `None` once that is over.
+async fn before(before: &mut Option<(BatchStream, Pin<Box<Sleep>>)>) -> Option<Bytes> {
+    let Some((batches, over)) = before else {
+        return pending().await;
+    };
+    tokio::select! {
+        biased;
+        batch = batches.next() => batch?.ok(),
+        () = over => None,
     }
 }

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`ask`], [`num`], [`filter`] | what a session asks for |
 //! | [`fetch`] | `GET /sessions/ID`: the answer's head and its history |
-//! | [`live`] | what comes after it |
+//! | [`live`], [`missed`] | what comes after it, also while the channel moves |
 //! | [`channel_logs`] | `GET /v3/channels/ID/logs` |
 //! | [`history`] | the lines that are remembered |
 //! | [`text`] | lines as clients read them |
@@ -17,11 +17,13 @@ mod fetch;
 mod filter;
 mod history;
 mod live;
+mod missed;
 mod num;
 mod text;
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use futures_util::StreamExt;
 use http::{HeaderValue, Response, StatusCode, header};
 use logweir_net::body::{self, Body};
@@ -96,13 +98,33 @@ impl Tails {
 }
 
 impl Inner {
-    /// The newest `wanted` lines of a channel, and if `live` what comes.
+    /// The newest `wanted` lines of a channel, and if `live` what comes. Lines that can be
+    /// had without the channel's node are had if it does not answer; what comes is none then.
     async fn open(
         &self,
         channel: &Channel,
         wanted: usize,
         live: bool,
-    ) -> Result<(Remembered, BatchStream), Unread> {
+    ) -> Result<(Remembered, Option<BatchStream>), Unread> {
+        match self.follow(channel, wanted, live).await {
+            Ok((newest, batches)) => {
+                let remembered = self.history.extended(channel, newest, wanted).await;
+                Ok((remembered, Some(batches)))
+            }
+            Err(unread) => match self.history.without_owner(channel, wanted).await {
+                Some(remembered) => Ok((remembered, None)),
+                None => Err(unread),
+            },
+        }
+    }
+
+    /// What the node of a channel remembers, and what comes.
+    async fn follow(
+        &self,
+        channel: &Channel,
+        wanted: usize,
+        live: bool,
+    ) -> Result<(Bytes, BatchStream), Unread> {
         let request = FollowRequest {
             source_id: channel.source_id().to_string(),
             history: u32::try_from(wanted).unwrap_or(u32::MAX),
@@ -116,8 +138,7 @@ impl Inner {
             // It is there even if there is no history, once what comes is on its way.
             let first = batches.next().await;
             let first = first.unwrap_or_else(|| Err(Status::unavailable("it ended")))?;
-            let remembered = self.history.extended(channel, first, wanted).await;
-            Ok((remembered, batches))
+            Ok((first, batches))
         };
         match tokio::time::timeout(HISTORY_WITHIN, opened).await {
             Ok(opened) => opened.map_err(Unread::Refused),
