@@ -58,18 +58,13 @@ impl Lane {
         self.sealed_bytes.clamp(SMALL_BLOCK_BYTES, BLOCK_BYTES)
     }
 
-    /// With how much room an open block begins: as much as the one before had, which is free
-    /// by then. The first of all, which may have one line for ever, grows from nothing.
+    /// With how much room an open block begins: half of what it may have. The first of all,
+    /// which may have one line for ever, grows from nothing.
     pub(crate) fn room(&self) -> usize {
         let before = self.blocks.back().map_or(0, |last| last.head.raw_bytes);
         let before = usize::try_from(before).unwrap_or(0);
-        let full = self.full();
         // Where a bound of envelopes closes blocks early, they are all about as large.
-        if before > full / 2 {
-            full
-        } else {
-            before + before / 8
-        }
+        (before + before / 8).min(self.full() / 2)
     }
 
     /// Bytes that it takes.
