@@ -11,12 +11,13 @@
 //! the first envelope of a series costs a set of labels.
 
 mod identity;
+mod message;
 mod names;
 mod store;
 
 use std::{collections::HashMap, sync::Arc};
 
-use logweir_proto::fields::{Field, fields};
+use logweir_proto::fields::fields;
 
 use super::{
     Labels, Mode,
@@ -26,7 +27,8 @@ use super::{
     sources::{SOURCE_ID, is_wanted},
 };
 use crate::types::Types;
-use identity::{Identities, Identity};
+use identity::{Around, Identities, Identity};
+use message::Message;
 use names::Names;
 pub use names::{Metric, metric_name};
 pub use store::StoreSeries;
@@ -34,22 +36,11 @@ pub use store::StoreSeries;
 /// Keys of fields: number and wire type.
 mod key {
     /// Of an envelope.
-    pub(super) const COUNTER: u64 = 5 << 3 | 2;
-    pub(super) const GAUGE: u64 = 6 << 3 | 2;
-    pub(super) const TIMER: u64 = 7 << 3 | 2;
     pub(super) const INSTANCE: u64 = 8 << 3 | 2;
     pub(super) const TAG: u64 = 9 << 3 | 2;
-    /// The name of a counter or timer, a metric of a gauge, the first half of an entry.
-    pub(super) const FIRST: u64 = 1 << 3 | 2;
-    /// The second half of an entry.
-    pub(super) const SECOND: u64 = 2 << 3 | 2;
-    /// The start of a timer.
-    pub(super) const START: u64 = 2 << 3;
-    /// The total of a counter, the stop of a timer.
-    pub(super) const THIRD: u64 = 3 << 3;
-    /// The unit of a gauge's metric, and its value.
-    pub(super) const UNIT: u64 = 1 << 3 | 2;
-    pub(super) const VALUE: u64 = 2 << 3 | 1;
+    /// The halves of a tag.
+    pub(super) const NAME: u64 = 1 << 3 | 2;
+    pub(super) const VALUE: u64 = 2 << 3 | 2;
 }
 
 const MILLISECOND: i64 = 1_000_000;
@@ -111,14 +102,6 @@ struct Building {
 /// What a sample takes, in bytes: other things are counted as so many samples.
 const SAMPLE_BYTES: usize = 16;
 
-/// The message of an envelope.
-#[derive(Clone, Copy)]
-enum Message<'e> {
-    Counter(&'e [u8]),
-    Gauge(&'e [u8]),
-    Timer(&'e [u8]),
-}
-
 impl<'a> Gathering<'a> {
     /// None yet.
     pub fn new(selection: Selection<'a>, view: View) -> Self {
@@ -172,73 +155,77 @@ impl<'a> Gathering<'a> {
     /// # Errors
     /// [`ReadError::TooManySamples`].
     pub fn add(&mut self, timestamp: i64, envelope: &[u8]) -> Result<(), ReadError> {
-        let mut message = None;
+        let Some((message, around)) = Message::first(envelope) else {
+            return Ok(());
+        };
+        let mut print = None;
+        let added = message.each(|metric| {
+            let Some(name) = self.names.find(metric.name, metric.types, metric.unit) else {
+                return Ok(());
+            };
+            let identities = &self.identities;
+            let print = *print.get_or_insert_with(|| identities.print_around(around));
+            match identities.find_form(print, around, name) {
+                Some(series) => self.sample(series, timestamp, metric.value).map_err(Some),
+                None => Err(None),
+            }
+        });
+        match added {
+            Ok(()) => Ok(()),
+            Err(Some(error)) => Err(error),
+            // What was taken of it already is the same again.
+            Err(None) => self.add_unknown(timestamp, envelope, around),
+        }
+    }
+
+    /// The same for an envelope that looks like none before it.
+    fn add_unknown(
+        &mut self,
+        timestamp: i64,
+        envelope: &[u8],
+        around: Around<'_>,
+    ) -> Result<(), ReadError> {
+        let (mut last, mut messages) = (None, 0);
         let mut identity = self.identities.begin();
         for field in fields(envelope) {
             match field.key {
                 key::TAG => identity.tag(field),
                 key::INSTANCE => identity.instance = field.bytes(),
-                key::COUNTER => message = Some(Message::Counter(field.bytes())),
-                key::GAUGE => message = Some(Message::Gauge(field.bytes())),
-                key::TIMER => message = Some(Message::Timer(field.bytes())),
-                _ => {}
+                _ => {
+                    if let Some(message) = Message::of(field) {
+                        last = Some(message);
+                        messages += 1;
+                    }
+                }
             }
         }
-        let added = match message {
-            None => Ok(()),
-            Some(Message::Counter(counter)) => {
-                let (mut name, mut total) = (&[][..], 0);
-                for field in fields(counter) {
-                    match field.key {
-                        key::FIRST => name = field.bytes(),
-                        key::THIRD => total = field.varint(),
-                        _ => {}
-                    }
+        let print = self.identities.print_around(around);
+        let added = last.map_or(Ok(()), |message| {
+            message.each(|metric| {
+                let Some(name) = self.names.find(metric.name, metric.types, metric.unit) else {
+                    return Ok(());
+                };
+                let series = match self.identities.find(envelope, &mut identity, name) {
+                    Some(known) => known,
+                    None => self.meet(envelope, &mut identity, name)?,
+                };
+                // Of several messages the last one counts, which a form does not tell.
+                if messages == 1 {
+                    self.identities.remember_form(print, around, name, series);
                 }
-                let metric = (name, Types::COUNTER, &[][..]);
-                self.sample(envelope, &mut identity, metric, (timestamp, total as f64))
-            }
-            Some(Message::Timer(timer)) => {
-                let (mut name, mut start, mut stop) = (&[][..], 0, 0);
-                for field in fields(timer) {
-                    match field.key {
-                        key::FIRST => name = field.bytes(),
-                        key::START => start = field.varint().cast_signed(),
-                        key::THIRD => stop = field.varint().cast_signed(),
-                        _ => {}
-                    }
-                }
-                let took = stop.wrapping_sub(start) as f64;
-                let metric = (name, Types::TIMER, &b"nanoseconds"[..]);
-                self.sample(envelope, &mut identity, metric, (timestamp, took))
-            }
-            Some(Message::Gauge(gauge)) => {
-                let metrics = fields(gauge).filter(|field| field.key == key::FIRST);
-                let mut metrics = metrics.map(gauge_metric);
-                metrics.try_for_each(|(name, unit, value)| {
-                    let metric = (name, Types::GAUGE, unit);
-                    self.sample(envelope, &mut identity, metric, (timestamp, value))
-                })
-            }
-        };
+                self.sample(series, timestamp, metric.value)
+            })
+        });
         self.identities.end(identity);
         added
     }
 
     fn sample(
         &mut self,
-        envelope: &[u8],
-        identity: &mut Identity<'_>,
-        (name, types, unit): (&[u8], Types, &[u8]),
-        (timestamp, value): (i64, f64),
+        series: Option<usize>,
+        timestamp: i64,
+        value: f64,
     ) -> Result<(), ReadError> {
-        let Some(name) = self.names.find(name, types, unit) else {
-            return Ok(());
-        };
-        let series = match self.identities.find(envelope, identity, name) {
-            Some(known) => known,
-            None => self.meet(envelope, identity, name)?,
-        };
         let building = series.and_then(|series| self.series.get_mut(series));
         let Some(building) = building.filter(|_| !self.view.only_labels) else {
             return Ok(());
@@ -286,8 +273,8 @@ impl<'a> Gathering<'a> {
             let (mut label, mut value) = ("", "");
             for field in fields(tag) {
                 match field.key {
-                    key::FIRST => label = field.text(),
-                    key::SECOND => value = field.text(),
+                    key::NAME => label = field.text(),
+                    key::VALUE => value = field.text(),
                     _ => {}
                 }
             }
@@ -357,39 +344,18 @@ fn samples(mut found: Vec<(i64, f64)>, in_order: bool, mode: Mode) -> Arc<[Sampl
         Mode::LogCache => timestamp.div_euclid(SECOND).saturating_mul(1000),
         Mode::Modern => timestamp.div_euclid(MILLISECOND),
     };
-    let mut kept: Vec<Sample> = Vec::with_capacity(found.len());
-    for (timestamp, value) in found {
-        let sample = Sample {
-            at: at(timestamp),
-            value,
-        };
-        match kept.last_mut() {
-            Some(last) if last.at == sample.at => *last = sample,
-            _ => kept.push(sample),
-        }
+    for (timestamp, _) in &mut found {
+        *timestamp = at(*timestamp);
     }
-    kept.into()
-}
-
-/// Name, unit and value of one metric of a gauge.
-fn gauge_metric(entry: Field<'_>) -> (&[u8], &[u8], f64) {
-    let (mut name, mut unit, mut value) = (&[][..], &[][..], 0.0);
-    for field in fields(entry.bytes()) {
-        match field.key {
-            key::FIRST => name = field.bytes(),
-            key::SECOND => {
-                for part in fields(field.bytes()) {
-                    match part.key {
-                        key::UNIT => unit = part.bytes(),
-                        key::VALUE => value = part.double(),
-                        _ => {}
-                    }
-                }
-            }
-            _ => {}
+    found.dedup_by(|later, kept| {
+        let same = later.0 == kept.0;
+        if same {
+            kept.1 = later.1;
         }
-    }
-    (name, unit, value)
+        same
+    });
+    let samples = found.into_iter().map(|(at, value)| Sample { at, value });
+    samples.collect()
 }
 
 #[cfg(test)]

@@ -283,6 +283,32 @@ fn the_order_of_tags_says_nothing_unless_one_is_there_twice() {
 }
 
 #[test]
+fn of_several_messages_the_last_counts() {
+    let store = store();
+    for at in 1..4 {
+        let first = envelope("s", at * SECONDS, &[], counter("x", 1));
+        let second = Envelope {
+            message: Some(counter("x", 2)),
+            ..Envelope::default()
+        };
+        let both = [first.encode_to_vec(), second.encode_to_vec()].concat();
+        store.put(
+            0,
+            [Put {
+                source_id: "s",
+                timestamp: at * SECONDS,
+                types: Types::COUNTER,
+                envelope: &both,
+            }],
+        );
+    }
+    assert_eq!(
+        ask(&store, Mode::LogCache, r#"x{source_id="s"}[1m]"#, 10),
+        [r#"{instance_id="0", source_id="s"} 2@1000 2@2000 2@3000"#]
+    );
+}
+
+#[test]
 fn what_is_read_is_bounded_and_can_be_interrupted() {
     let store = store();
     for at in 0..10_000 {
