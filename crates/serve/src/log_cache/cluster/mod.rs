@@ -8,7 +8,10 @@ mod route;
 mod sender;
 
 use std::{
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -71,6 +74,8 @@ pub struct Cluster {
     readiness: Readiness,
     /// Nodes come and go by themselves.
     elastic: bool,
+    /// Envelopes that waited for a node when it left.
+    moved: AtomicU64,
 }
 
 /// The list as it is now.
@@ -166,6 +171,7 @@ impl Cluster {
             context: context.clone(),
             readiness: readiness.clone(),
             elastic: false,
+            moved: AtomicU64::new(0),
         }
     }
 
@@ -303,6 +309,9 @@ impl Cluster {
                 let up = f64::from(u8::from(peer.node.is_up()));
                 to.gauge("logweir_log_cache_node_up", help, "", &labels, up);
             }
+            let help = "Envelopes that waited for a node when it left, and went elsewhere.";
+            let moved = cluster.moved.load(Ordering::Relaxed);
+            to.counter("logweir_log_cache_node_moved", help, &[], moved);
             let help = "Batches for other nodes that failed.";
             let labels = [("sender", "batched_ingress_client")];
             to.counter("log_cache_send_failures", help, &labels, failures);
@@ -364,6 +373,8 @@ fn leftover(cluster: &Arc<Cluster>) -> sender::Leftover {
     let cluster: Weak<Cluster> = Arc::downgrade(cluster);
     Box::new(move |frames| {
         if let Some(cluster) = cluster.upgrade() {
+            let moved = logweir_proto::frames::frames(&frames).flatten().count();
+            cluster.moved.fetch_add(moved as u64, Ordering::Relaxed);
             cluster.keep(&frames);
         }
     })

@@ -15,6 +15,7 @@ use logweir_net::{
     grpc::{self, Messages},
 };
 use logweir_proto::{
+    frames::frames,
     logcache::{SendRequest, SendResponse},
     service,
 };
@@ -24,7 +25,10 @@ use tonic::Status;
 use tower_service::Service;
 
 use super::members::Members;
-use crate::log_cache::{self, Cache, MESSAGE_BYTES, cluster::Cluster};
+use crate::{
+    log_cache::{self, Cache, MESSAGE_BYTES, cluster::Cluster},
+    metrics::{Counter, Registry},
+};
 
 /// The services of a node. Clones are the same.
 #[derive(Clone)]
@@ -35,6 +39,7 @@ struct Inner {
     cluster: Arc<Cluster>,
     exchange: Arc<Exchange>,
     members: Members,
+    taken: Counter,
 }
 
 impl NodeDoor {
@@ -43,12 +48,15 @@ impl NodeDoor {
         cluster: &Arc<Cluster>,
         exchange: &Arc<Exchange>,
         members: Members,
+        registry: &Registry,
     ) -> Self {
+        let help = "Lines that other nodes handed on to this one.";
         Self(Arc::new(Inner {
             cache: Arc::clone(cache),
             cluster: Arc::clone(cluster),
             exchange: Arc::clone(exchange),
             members,
+            taken: registry.counter("logweir_logplex_from_nodes", help, &[]),
         }))
     }
 }
@@ -79,6 +87,7 @@ impl Inner {
         // moment its lines go on, at most once more; without one they stay here rather than
         // going round.
         let ours = self.cluster.keeps(&batch) || !self.members.look().await;
+        self.taken.add(frames(&batch).flatten().count() as u64);
         let mut publisher = self.exchange.publisher();
         match ours {
             true => {

@@ -90,7 +90,7 @@ pub(super) async fn join(
     let owners = Owners::of_cluster(&cluster, &name);
     let members = Members::start(plan.redis, own, name, &owners, plan.readiness, context);
     members.show(plan.registry);
-    let door = NodeDoor::new(&cache, &cluster, plan.exchange, members);
+    let door = NodeDoor::new(&cache, &cluster, plan.exchange, members, plan.registry);
     doors::grpc_on(listener, "logplex_nodes", tls, door, plan.registry, context);
     Ok(Nodes {
         lines: lines(cluster, Arc::clone(plan.exchange)),
