@@ -38,7 +38,7 @@ pub(crate) enum Count {
     /// Requests whose batch had been taken already.
     BatchesRepeated,
     /// Requests whose `Logplex-Msg-Count` was another number than their messages'.
-    CountMismatches,
+    Mismatches,
     /// Messages that senders say they dropped (`Logplex-Drop-Count`).
     DroppedBefore,
     /// Messages that senders say they lost (`Logplex-Lost-Count`).
@@ -60,7 +60,7 @@ impl Count {
         Self::Batches,
         Self::BatchesFailed,
         Self::BatchesRepeated,
-        Self::CountMismatches,
+        Self::Mismatches,
         Self::DroppedBefore,
         Self::LostBefore,
     ];
@@ -114,7 +114,7 @@ const FAMILIES: [Family; 4] = [
         &[
             ("cut", Count::Cut),
             ("incomplete", Count::Incomplete),
-            ("count_mismatch", Count::CountMismatches),
+            ("count_mismatch", Count::Mismatches),
         ],
     ),
     (

@@ -93,7 +93,7 @@ async fn take(
     let announced = headers.get("logplex-msg-count").map(number);
     let mismatch = announced.is_some_and(|count| count != Some(batch.messages));
     if mismatch {
-        input.counts().add(Count::CountMismatches, 1);
+        input.counts().add(Count::Mismatches, 1);
     }
     if strict || batch.messages == 0 {
         if batch.junk > 0 {
