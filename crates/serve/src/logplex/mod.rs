@@ -42,6 +42,8 @@ pub use cluster::Owners;
 pub use config::{FirehoseConfig, LogplexClusterConfig, LogplexConfig, RedisConfig};
 pub use pages::{Door, Pages};
 pub use start::start;
+#[cfg(fuzzing)]
+pub use tail::session;
 pub(crate) use start::{Ground, open, tell};
 
 use crate::outlet::OpenSink;

@@ -168,3 +168,17 @@ fn said(status: StatusCode, words: &str) -> Response<Body> {
     response.headers_mut().insert(header::CONTENT_TYPE, html);
     response
 }
+
+/// How many lines a session with this body fetches, and what it shows of a message, as plain
+/// text and as an event: for the fuzzer.
+#[cfg(fuzzing)]
+pub fn session(body: &[u8], message: &[u8]) -> Option<(usize, Vec<u8>, Vec<u8>)> {
+    let asked = ask::Ask::read(body).ok()?;
+    let fetched = asked.num.fetched(1501, false);
+    let line = logweir_wire::logplex::LineView::of_message(message);
+    let line = line.filter(|line| asked.filters.pass(line))?;
+    let [mut plain, mut events, mut scratch] = [const { Vec::new() }; 3];
+    text::Form::Plain.line(&line, &mut scratch, &mut plain);
+    text::Form::Events.line(&line, &mut scratch, &mut events);
+    Some((fetched, plain, events))
+}

@@ -65,7 +65,7 @@ fn event(line: &[u8], out: &mut Vec<u8>) {
     loop {
         let end = rest.find(['\r', '\n']);
         out.extend_from_slice(b"data: ");
-        out.extend_from_slice(rest[..end.unwrap_or(rest.len())].as_bytes());
+        out.extend_from_slice(&rest.as_bytes()[..end.unwrap_or(rest.len())]);
         out.push(b'\n');
         let Some(end) = end else { break };
         let broken = if rest[end..].starts_with("\r\n") {
