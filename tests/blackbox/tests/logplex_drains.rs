@@ -661,6 +661,46 @@ async fn drains_do_not_lead_into_their_own_process() {
     );
 }
 
+/// Two installations whose drains lead to each other.
+#[tokio::test]
+async fn lines_do_not_go_round_between_installations() {
+    let settings = "[delivery]\nretry_max = \"100ms\"\n";
+    let (one, other) = (
+        Logplex::in_role(settings).await,
+        Logplex::in_role(settings).await,
+    );
+    let (here, there) = (one.channel(&["app"]).await, other.channel(&["app"]).await);
+    for (from, channel, to, token) in [
+        (&one, &here, &other, there.token("app")),
+        (&other, &there, &one, here.token("app")),
+    ] {
+        let url = format!("http://token:{token}@{}/logs", to.input);
+        from.drain(channel, &url).await;
+    }
+    post(&one, &here, 0..1).await;
+    // It goes there and back four times, and the ninth time nobody takes it.
+    let refused = async |logplex: &Logplex| {
+        let labels = ["cause=\"refused\""];
+        logplex
+            .metric("logweir_channel_drains_dropped", &labels)
+            .await
+    };
+    eventually("the refusal", async || {
+        (refused(&one).await + refused(&other).await >= 1.0).then_some(())
+    })
+    .await;
+    assert_eq!(refused(&one).await, 1.0);
+    let count = async |logplex: &Logplex, channel: &Channel| {
+        let lines = logplex.lines(channel).await;
+        lines
+            .iter()
+            .filter(|line| line.contains("line 00000"))
+            .count()
+    };
+    assert_eq!(count(&one, &here).await, 5);
+    assert_eq!(count(&other, &there).await, 4);
+}
+
 #[tokio::test]
 async fn b085_drains_get_nothing_while_forwarding_is_denied() {
     let (logplex, channel, sink) = with_sink("", Speaks::Syslog).await;
