@@ -56,7 +56,9 @@ pub(super) fn status_of(error: &BookError) -> StatusCode {
         BookError::NoChannel | BookError::NoDrain | BookError::NoToken | BookError::NoCred => {
             StatusCode::NOT_FOUND
         }
-        BookError::DrainExists | BookError::CredExists | BookError::NumberTaken => StatusCode::CONFLICT,
+        BookError::DrainExists | BookError::CredExists | BookError::NumberTaken => {
+            StatusCode::CONFLICT
+        }
         BookError::TooManyDrains => StatusCode::UNPROCESSABLE_ENTITY,
         BookError::TooMany(_) => StatusCode::INSUFFICIENT_STORAGE,
     }

@@ -77,7 +77,7 @@ async fn respond(logplex: &Logplex, route: &Route, request: Request<Body>) -> An
     let caller = logplex.access.caller(&parts.headers).await;
     let caller = caller.filter(Caller::full_api).ok_or_else(unauthorized)?;
     logplex.note(&caller, &parts);
-    negotiate::check(route, &parts)?;
+    negotiate::check(route, &parts).map_err(bad)?;
     match (route, early) {
         (Route::Channel(id), (_, Some(body))) => match parts.method {
             http::Method::PUT => channels::put(logplex, id, body).await,

@@ -42,10 +42,13 @@ pub(in crate::logplex) enum Counter {
 /// What is to be kept, and whom to tell how that went.
 type Planned = (Vec<Change>, Box<dyn FnOnce(Result<(), StoreError>) + Send>);
 
+/// What is to be kept, by what is known and the number that was asked for.
+type Plan = Box<dyn FnOnce(&Registry, u64) -> Planned + Send>;
+
 struct Order {
     scope: Scope,
     counter: Option<Counter>,
-    plan: Box<dyn FnOnce(&Registry, u64) -> Planned + Send>,
+    plan: Plan,
     refuse: oneshot::Sender<StoreError>,
 }
 

@@ -15,6 +15,9 @@ use crate::logplex::{
 /// Most ended sessions looked at for each new one.
 const SWEEP: usize = 8;
 
+/// A token's name and id.
+type TokenName = (Arc<str>, Arc<str>);
+
 #[derive(Debug, Default)]
 pub(super) struct Content {
     pub(super) channels: HashMap<Arc<str>, Arc<Channel>>,
@@ -29,7 +32,7 @@ pub(super) struct Content {
     pub(super) session_bytes: usize,
     /// Changes since someone began to read everything from the store.
     pub(super) journal: Option<Vec<Change>>,
-    tokens_by_channel: HashMap<Arc<str>, BTreeSet<(Arc<str>, Arc<str>)>>,
+    tokens_by_channel: HashMap<Arc<str>, BTreeSet<TokenName>>,
     drains_by_channel: HashMap<Arc<str>, BTreeSet<u64>>,
     drains_by_token: HashMap<Arc<str>, u64>,
     /// Only channels whose source is not their id.

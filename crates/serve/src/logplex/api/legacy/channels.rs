@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{Response, StatusCode};
 use logweir_net::body::Body;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{Age, Answer};
 use crate::logplex::{
@@ -113,7 +113,9 @@ pub(super) async fn create_token(logplex: &Logplex, id: &str, age: Age, body: Bo
     let bad = |bad| age.bad(bad);
     let body = payload::body(body).await.map_err(bad)?;
     let members = payload::object(&body).map_err(bad)?;
-    let name = name(&members, age)?;
+    let name = members.get("name").and_then(Value::as_str);
+    let name = name.ok_or_else(|| no_name(age))?;
+    let name = payload::token_name(name).map_err(bad)?;
     match logplex.book.add_token(id, &name).await {
         Ok(token) if age == Age::V1 => Ok(html(StatusCode::CREATED, token.id.to_string())),
         Ok(token) => {
@@ -126,17 +128,13 @@ pub(super) async fn create_token(logplex: &Logplex, id: &str, age: Age, body: Bo
     }
 }
 
-fn name(members: &Map<String, Value>, age: Age) -> Result<Arc<str>, Response<Body>> {
-    let missing = match age {
+fn no_name(age: Age) -> Response<Body> {
+    match age {
         Age::V1 => html(StatusCode::BAD_REQUEST, "'name' post param missing"),
         // The peer calls it HTML, and whoever reads it as JSON is right.
         Age::V2 => html(
             StatusCode::UNPROCESSABLE_ENTITY,
             r#"{"error":"NAME is a required field"}"#,
         ),
-    };
-    match members.get("name").and_then(Value::as_str) {
-        None => Err(missing),
-        Some(name) => payload::token_name(name).map_err(|bad| age.bad(bad)),
     }
 }

@@ -1,15 +1,17 @@
 //! Drains of v3.
 
-use http::{Response, StatusCode, header};
+use http::{StatusCode, header};
 use logweir_drain::logplex_url::{self, LogplexUrl, Why};
-use logweir_net::body::Body;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
-use super::{Answer, channels::drain_json, refused};
+use super::{Answer, bad, channels::drain_json, refused};
 use crate::logplex::{
     Logplex,
-    api::answer::{bare, error, json, with},
+    api::{
+        answer::{bare, error, json, with},
+        payload::Bad,
+    },
 };
 
 /// What an id is written with in a path.
@@ -21,7 +23,7 @@ const SEGMENT: AsciiSet = NON_ALPHANUMERIC
 
 /// `POST /v3/channels/ID/drains`: reserved, if there is no URL.
 pub(super) async fn add(logplex: &Logplex, id: &str, members: &Map<String, Value>) -> Answer {
-    let url = url(members)?;
+    let url = url(members).map_err(bad)?;
     let added = match url {
         Some(url) => logplex.book.add_drain(id, &url).await,
         None => logplex.book.reserve_drain(id).await,
@@ -41,7 +43,7 @@ pub(super) async fn set(
     drain: u64,
     members: &Map<String, Value>,
 ) -> Answer {
-    let Some(url) = url(members)? else {
+    let Some(url) = url(members).map_err(bad)? else {
         let words = "a drain has a \"url\", which is a string";
         return Err(error(StatusCode::BAD_REQUEST, words));
     };
@@ -59,13 +61,13 @@ pub(super) async fn delete(logplex: &Logplex, id: &str, drain: u64) -> Answer {
 
 /// The URL, if there is one: what is none is a bad request, and one that no drain can have
 /// is understood and refused.
-fn url(members: &Map<String, Value>) -> Result<Option<LogplexUrl>, Response<Body>> {
+fn url(members: &Map<String, Value>) -> Result<Option<LogplexUrl>, Bad> {
     let url = match members.get("url") {
         None => return Ok(None),
         Some(Value::String(url)) => url,
         Some(_) => {
             let words = "the \"url\" of a drain must be a string";
-            return Err(error(StatusCode::BAD_REQUEST, words));
+            return Err(Bad::request(words));
         }
     };
     logplex_url::check(url).map(Some).map_err(|why| {
@@ -73,6 +75,6 @@ fn url(members: &Map<String, Value>) -> Result<Option<LogplexUrl>, Response<Body
             Why::Uri | Why::Url => StatusCode::BAD_REQUEST,
             _ => StatusCode::UNPROCESSABLE_ENTITY,
         };
-        error(status, &format!("invalid drain url: {why}"))
+        Bad(status, format!("invalid drain url: {why}"))
     })
 }

@@ -1,16 +1,15 @@
 //! Media types of requests and answers.
 
-use http::{Response, StatusCode, header, request::Parts};
-use logweir_net::body::Body;
+use http::{StatusCode, header, request::Parts};
 
 use super::route::Route;
-use crate::logplex::api::answer::error;
+use crate::logplex::api::payload::Bad;
 
 const JSON: &str = "application/json";
 const FRAMES: &str = "application/logplex-1";
 
 /// Whether what comes can be read, and what is answered may come.
-pub(super) fn check(route: &Route, parts: &Parts) -> Result<(), Response<Body>> {
+pub(super) fn check(route: &Route, parts: &Parts) -> Result<(), Bad> {
     let answered = match route {
         Route::Logs(_) => FRAMES,
         _ => JSON,
@@ -22,7 +21,7 @@ pub(super) fn check(route: &Route, parts: &Parts) -> Result<(), Response<Body>> 
         && !accept.any(|value| admits(value, answered))
     {
         let words = format!("the answer is {answered}, which Accept does not admit");
-        return Err(error(StatusCode::NOT_ACCEPTABLE, &words));
+        return Err(Bad(StatusCode::NOT_ACCEPTABLE, words));
     }
     if !route.has_body(&parts.method) {
         return Ok(());
@@ -32,9 +31,9 @@ pub(super) fn check(route: &Route, parts: &Parts) -> Result<(), Response<Body>> 
     let kind = kind.split(';').next().unwrap_or_default().trim();
     match kind.eq_ignore_ascii_case(JSON) {
         true => Ok(()),
-        false => Err(error(
+        false => Err(Bad(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "the content type application/json was expected",
+            "the content type application/json was expected".into(),
         )),
     }
 }
