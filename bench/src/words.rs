@@ -45,11 +45,11 @@ pub(crate) struct Frame {
 
 /// One for each of these sources.
 pub(crate) fn frames(sources: &[String]) -> Result<Arc<[Frame]>> {
-    sources.iter().map(Frame::of).collect()
+    sources.iter().map(|source| Frame::of(source)).collect()
 }
 
 impl Frame {
-    fn of(source: &String) -> Result<Self> {
+    fn of(source: &str) -> Result<Self> {
         let model = [b'.'; PAYLOAD];
         let envelope = load::envelope(source, model.to_vec());
         let time = load::time_field();
