@@ -37,13 +37,16 @@ fn ready() {
 fn carries(door: &str, https: bool) -> &'static str {
     match door {
         "http" if https => {
-            "HTTPS: /v2/read, /apps/…, /firehose/…, /api/drains, /metrics, /healthz, /readyz"
+            "HTTPS: /v2/read, /apps/…, /firehose/…, /logs, /channels, /sessions, /api/…, /metrics, /healthz, /readyz"
         }
-        "http" => "HTTP: /v2/read, /apps/…, /firehose/…, /api/drains, /metrics, /healthz, /readyz",
+        "http" => {
+            "HTTP: /v2/read, /apps/…, /firehose/…, /logs, /channels, /sessions, /api/…, /metrics, /healthz, /readyz"
+        }
         "grpc" => "gRPC with mutual TLS: readers, agents",
+        "logplex_nodes" => "gRPC with mutual TLS: other nodes of Logplex",
         "ingress" => "gRPC with mutual TLS: local producers",
         "dropsonde" => "UDP: local producers of V1 (dropsonde) envelopes",
-        "syslog" => "TCP: syslog messages",
+        "syslog" => "TCP: syslog messages, lines of Logplex",
         "syslog_udp" => "UDP: syslog messages",
         "statsd" => "UDP: statsd lines",
         "otlp_grpc" => "gRPC: OpenTelemetry (OTLP)",

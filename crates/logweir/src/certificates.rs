@@ -104,6 +104,10 @@ pub(crate) fn check(role: Role, settings: &Settings, loaded: &Loaded) -> Result<
             if let Some(files) = &syslog.tls {
                 checks.push(("syslog.tls", syslog_door(files)));
             }
+            if logplex.redis.is_on() {
+                let key = "logplex.cluster.tls";
+                checks.push((key, server(&logplex.cluster.tls, &[])));
+            }
         }
         Role::Agent => {
             checks.push(("agent.tls", server(&agent.tls, &agent.cipher_suites)));

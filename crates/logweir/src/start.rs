@@ -97,6 +97,7 @@ impl Flags {
             for door in doors {
                 door.set_port(0);
             }
+            settings.logplex.cluster.listen.set_port(0);
             if let Some(legacy) = &mut settings.dropsonde.legacy {
                 legacy.listen.set_port(0);
             }
@@ -243,9 +244,7 @@ fn role_config(role: Role, settings: &Settings) -> RoleConfig {
         Role::LogCacheSyslogServer => {
             RoleConfig::LogCacheSyslogServer(Box::new(settings.log_cache_syslog_server.clone()))
         }
-        Role::Logplex => {
-            RoleConfig::Logplex(Box::new(logplex(settings)))
-        }
+        Role::Logplex => RoleConfig::Logplex(Box::new(logplex(settings))),
         Role::ForwarderAgent => {
             RoleConfig::ForwarderAgent(Box::new(settings.forwarder_agent.clone()))
         }
@@ -317,6 +316,7 @@ fn with_certificates(role: Role, settings: &Settings, certs: &Path) -> Settings 
         Role::Run => {
             fill(&mut settings.agent.tls, &pair("server"));
             fill(&mut settings.router.tls, &pair("server"));
+            fill(&mut settings.logplex.cluster.tls, &pair("server"));
         }
         Role::Agent => {
             fill(&mut settings.agent.tls, &server("metron"));

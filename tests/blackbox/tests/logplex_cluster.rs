@@ -72,6 +72,11 @@ fn message(token: &str, text: &str) -> String {
     format!("<134>1 2012-12-10T03:00:48.123456Z erlang {token} console.1 - - {text}")
 }
 
+/// One whose time is when it arrives.
+fn message_now(token: &str, text: &str) -> String {
+    format!("<134>1 - erlang {token} console.1 - - {text}")
+}
+
 /// The ends of what a sink got, `line NUMBER`, and how often each came.
 fn got(sinks: &[DrainSink]) -> BTreeMap<u64, usize> {
     let mut got = BTreeMap::new();
@@ -237,12 +242,12 @@ async fn a_tail_goes_on_when_the_node_that_owns_its_channel_is_killed() {
     for _ in 0..6 {
         let channel = nodes[0].channel(&["app"]).await;
         known(&nodes, &channel).await;
-        let text = message(channel.token("app"), "before");
+        let text = message_now(channel.token("app"), "before");
         nodes[1].post(channel.token("app"), &[text]).await;
         nodes[0].lines_once(&channel, 1).await;
         let mut tail = nodes[0].tail(&channel, json!({ "tail": "1" })).await;
         tail.text_with("before").await;
-        let text = message(channel.token("app"), "meanwhile");
+        let text = message_now(channel.token("app"), "meanwhile");
         nodes[1].post(channel.token("app"), &[text]).await;
         tail.text_with("meanwhile").await;
         tails.push((channel, tail));
@@ -250,7 +255,7 @@ async fn a_tail_goes_on_when_the_node_that_owns_its_channel_is_killed() {
     kill(nodes.remove(2)).await;
     all_know(&nodes).await;
     for (channel, tail) in &mut tails {
-        let text = message(channel.token("app"), "afterwards");
+        let text = message_now(channel.token("app"), "afterwards");
         nodes[1].post(channel.token("app"), &[text]).await;
         let text = tail.text_with("afterwards").await;
         assert_eq!(text.matches("afterwards").count(), 1, "{text}");
