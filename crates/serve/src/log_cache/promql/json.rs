@@ -77,14 +77,41 @@ impl Json {
     /// `[time,"value"]`.
     fn point(&mut self, at: i64, value: f64) {
         let whole = self.mode == Mode::Modern && at % 1000 == 0;
-        let sign = if at < 0 { "-" } else { "" };
         let (seconds, rest) = (at.unsigned_abs() / 1000, at.unsigned_abs() % 1000);
-        // Writing into memory does not fail.
-        let _ = match whole {
-            true => write!(self.out, "[{sign}{seconds},"),
-            false => write!(self.out, "[{sign}{seconds}.{rest:03},"),
-        };
-        let _ = write!(self.out, "\"{}\"]", plain_float(value));
+        self.raw(if at < 0 { "[-" } else { "[" });
+        self.raw(itoa::Buffer::new().format(seconds));
+        if !whole {
+            // Writing into memory does not fail.
+            let _ = write!(self.out, ".{rest:03}");
+        }
+        self.raw(",\"");
+        self.number(value);
+        self.raw("\"]");
+    }
+
+    /// A number as Go writes it without an exponent: the fewest digits that read back the
+    /// same, of two as near the even one, where the standard library rounds up. It also takes
+    /// three times as long, and answers are numbers more than anything else.
+    fn number(&mut self, value: f64) {
+        /// Whole numbers below this are what they look like.
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        if value.trunc() == value
+            && value.abs() < EXACT
+            && !(value == 0.0 && value.is_sign_negative())
+        {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "it is whole and far within an i64"
+            )]
+            let whole = value as i64;
+            return self.raw(itoa::Buffer::new().format(whole));
+        }
+        let mut buffer = zmij::Buffer::new();
+        let text = buffer.format(value);
+        match value.is_finite() && value.abs() < EXACT && !text.contains('e') {
+            true => self.raw(text.strip_suffix(".0").unwrap_or(text)),
+            false => self.raw(&plain_float(value)),
+        }
     }
 
     /// What the user should know, if anything.
@@ -212,6 +239,39 @@ mod tests {
         );
         assert_eq!(point(Mode::Modern, 99_000, f64::INFINITY), "[99,\"+Inf\"]");
         assert_eq!(point(Mode::Modern, 99_050, f64::NAN), "[99.050,\"NaN\"]");
+    }
+
+    #[test]
+    fn numbers_are_gos_and_read_back_the_same() {
+        let written = |value| {
+            let mut json = Json::new(Mode::Modern);
+            json.number(value);
+            String::from_utf8(json.out).unwrap()
+        };
+        for (value, text) in [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (42.0, "42"),
+            (-1.5, "-1.5"),
+            (0.000_123, "0.000123"),
+            (1e-7, "0.0000001"),
+            (1e22, "10000000000000000000000"),
+            (9_007_199_254_740_994.0, "9007199254740994"),
+            (667_082_108_456_853.25, "667082108456853.2"),
+            (667_082_108_456_853.75, "667082108456853.8"),
+            (f64::NEG_INFINITY, "-Inf"),
+            (f64::NAN, "NaN"),
+        ] {
+            assert_eq!(written(value), text);
+        }
+        let small = (0..2_000_u32).map(|number| f64::from(number) / 7.0 - 100.0);
+        let any = (0..20_000_u64)
+            .map(|number| f64::from_bits(number.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
+        for value in small.chain(any).filter(|value| value.is_finite()) {
+            let text = written(value);
+            assert_eq!(text.parse(), Ok(value));
+            assert_eq!(text.len(), plain_float(value).len(), "{text}");
+        }
     }
 
     #[test]
