@@ -280,13 +280,11 @@ impl Implementation {
         store: u64,
         settings: &[(&'static str, String)],
     ) -> Result<Process> {
-        let mut env = vec![
-            ("LOGWEIR_DATA_DIR", data.to_string_lossy().into_owned()),
-            ("LOGWEIR_LOG_CACHE_STORE_BYTES", store.to_string()),
-        ];
+        let mut env = vec![("LOGWEIR_LOG_CACHE_STORE_BYTES", store.to_string())];
         env.extend(settings.iter().cloned());
         let program = self.program("logweir")?;
-        let arguments = ["run", "--ephemeral"];
+        let data = data.to_string_lossy();
+        let arguments = ["run", "--ephemeral", "--data-dir", &data];
         Process::start_with("run", &program, &arguments, env, &[]).await
     }
 
