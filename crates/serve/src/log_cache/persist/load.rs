@@ -118,10 +118,12 @@ fn read(path: &Path, buffer: &mut Vec<u8>) -> io::Result<Read> {
     Ok(read)
 }
 
-/// Open blocks as the journals have them, by source, type and first envelope: the latest part
-/// of each, and all its entries.
+/// Open blocks as the journals have them: the latest part of each, and all its entries.
 #[derive(Default)]
-struct Open(BTreeMap<(Arc<str>, u8, u64), (Block, Vec<u8>)>);
+struct Open(BTreeMap<Key, (Block, Vec<u8>)>);
+
+/// Source, type and first envelope.
+type Key = (Arc<str>, u8, u64);
 
 impl Open {
     fn add(&mut self, one: Unsaved) {
