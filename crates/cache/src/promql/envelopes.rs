@@ -15,8 +15,9 @@ mod message;
 mod names;
 mod store;
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
+use hashbrown::HashMap;
 use logweir_proto::fields::fields;
 
 use super::{

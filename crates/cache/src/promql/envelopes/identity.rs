@@ -5,7 +5,7 @@
 //! looked up first, as they lie there. Go's encoder writes tags in an order that differs from
 //! envelope to envelope: then each tag is looked at.
 
-use std::{collections::HashSet, hash::BuildHasher, ops::Range};
+use std::{hash::BuildHasher, ops::Range};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use logweir_proto::fields::Field;
@@ -35,7 +35,9 @@ struct Known {
     source: usize,
     name: usize,
     instance: Box<[u8]>,
-    tags: Vec<Box<[u8]>>,
+    /// All of them, and where each ends.
+    tags: Box<[u8]>,
+    ends: Box<[usize]>,
     /// Whether the order of the tags says nothing.
     distinct: bool,
     /// None if nobody wants it.
@@ -189,14 +191,21 @@ impl Identities {
         series: Option<usize>,
     ) {
         let print = self.print_of(envelope, identity, name);
-        let tags: Vec<Box<[u8]>> = identity.tags(envelope).map(Box::from).collect();
+        let (mut tags, mut ends) = (Vec::with_capacity(envelope.len()), Vec::new());
+        ends.reserve_exact(identity.tags.len());
+        for tag in identity.tags(envelope) {
+            tags.extend_from_slice(tag);
+            ends.push(tags.len());
+        }
+        let parts: Vec<&[u8]> = identity.tags(envelope).collect();
         self.known.push(Known {
             print,
             source: self.source,
             name,
             instance: identity.instance.into(),
-            distinct: are_distinct(&tags),
-            tags,
+            distinct: are_distinct(&parts),
+            tags: tags.into(),
+            ends: ends.into(),
             series,
         });
         let known = &self.known;
@@ -226,28 +235,44 @@ fn with_name(print: u64, name: usize) -> u64 {
 }
 
 impl Known {
+    fn tags(&self) -> impl Iterator<Item = &[u8]> {
+        let mut start = 0;
+        self.ends.iter().map(move |end| {
+            let tag = self.tags.get(start..*end).unwrap_or_default();
+            start = *end;
+            tag
+        })
+    }
+
     fn has_tags(&self, identity: &Identity<'_>, envelope: &[u8]) -> bool {
-        if self.tags.len() != identity.tags.len() {
+        if self.ends.len() != identity.tags.len() {
             return false;
         }
-        let mut pairs = identity.tags(envelope).zip(&self.tags);
-        pairs.all(|(tag, known)| *tag == **known)
+        identity.tags(envelope).eq(self.tags())
             || self.distinct && {
-                let mut all = self.tags.iter();
-                all.all(|known| identity.tags(envelope).any(|tag| *tag == **known))
+                let mut all = self.tags();
+                all.all(|known| identity.tags(envelope).any(|tag| tag == known))
             }
     }
 }
 
 /// Whether no two entries have the same key. Of those that have, the later one counts, so
 /// that their order matters.
-fn are_distinct(tags: &[Box<[u8]>]) -> bool {
-    let key = |tag: &[u8]| {
-        let length = tag.get(1).copied().map_or(0, usize::from);
-        // An entry in its usual form: the key first, in less than 128 bytes.
-        let usual = tag.first() == Some(&0x0A) && length < 0x80;
-        usual.then(|| tag.get(..length + 2).map(<[u8]>::to_vec))?
-    };
-    let keys: Option<HashSet<Vec<u8>>> = tags.iter().map(|tag| key(tag)).collect();
-    keys.is_some_and(|keys| keys.len() == tags.len())
+fn are_distinct(tags: &[&[u8]]) -> bool {
+    let mut rest = tags.iter();
+    while let Some(tag) = rest.next() {
+        let own = key(tag);
+        if own.is_none() || rest.clone().any(|other| key(other) == own) {
+            return false;
+        }
+    }
+    true
+}
+
+/// The key of an entry in its usual form: first, in less than 128 bytes.
+fn key(tag: &[u8]) -> Option<&[u8]> {
+    match *tag {
+        [0x0A, length, ..] if length < 0x80 => tag.get(2..2 + usize::from(length)),
+        _ => None,
+    }
 }

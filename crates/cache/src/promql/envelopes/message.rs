@@ -111,7 +111,36 @@ fn of_timer(timer: &[u8]) -> Value<'_> {
     }
 }
 
+/// A metric as every encoder writes it, without a look at each field: name, then unit and
+/// value.
+fn of_usual_gauge(entry: &[u8]) -> Option<Value<'_>> {
+    let [0x0A, length @ 0..0x80, rest @ ..] = entry else {
+        return None;
+    };
+    let (name, rest) = rest.split_at_checked(usize::from(*length))?;
+    let [0x12, length @ 0..0x80, inner @ ..] = rest else {
+        return None;
+    };
+    let [0x0A, unit_length @ 0..0x80, rest @ ..] = inner else {
+        return None;
+    };
+    let (unit, rest) = rest.split_at_checked(usize::from(*unit_length))?;
+    let (0x11, value) = rest.split_first().map(|(key, value)| (*key, value))? else {
+        return None;
+    };
+    let value = f64::from_le_bytes(value.try_into().ok()?);
+    (inner.len() == usize::from(*length)).then_some(Value {
+        name,
+        types: Types::GAUGE,
+        unit,
+        value,
+    })
+}
+
 fn of_gauge(entry: &[u8]) -> Value<'_> {
+    if let Some(usual) = of_usual_gauge(entry) {
+        return usual;
+    }
     let mut found = Value {
         name: &[],
         types: Types::GAUGE,

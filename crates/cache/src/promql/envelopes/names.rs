@@ -1,6 +1,8 @@
 //! Names of metrics, made into what PromQL can say.
 
-use std::{borrow::Cow, collections::HashMap, sync::Arc};
+use std::{borrow::Cow, sync::Arc};
+
+use hashbrown::HashMap;
 
 use crate::{
     promql::{labels::METRIC_NAME, matcher::Matcher},

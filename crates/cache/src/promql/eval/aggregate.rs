@@ -1,6 +1,6 @@
 //! Aggregations that make one series of each group.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use super::{ABSENT, Evaluator, Row, Table, Value, call::at, is_present};
 use crate::promql::{

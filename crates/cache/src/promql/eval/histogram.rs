@@ -1,6 +1,6 @@
 //! Classic histograms: quantiles and fractions from cumulative buckets.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use super::{
     ABSENT, Evaluator, Row, Table,

@@ -1,6 +1,6 @@
 //! How series of two vectors find each other: by the labels that the operator names.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use super::{Row, Table};
 use crate::promql::{

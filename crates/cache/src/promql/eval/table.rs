@@ -1,6 +1,6 @@
 //! Rows of values: what vectors are while they are evaluated.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use super::Evaluator;
 use crate::promql::{
