@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// What `logweir query` prints, and its exit code.
 async fn query(system: &System, arguments: &[&str]) -> (Vec<String>, Vec<String>, i32) {
-    let mut command = logweir(&[&["query"], arguments].concat());
+    let mut command = logweir([&["query"], arguments].concat());
     command
         .env("LOGWEIR_DATA_DIR", system.data.path())
         .env("PATH", "/usr/bin:/bin");

@@ -242,6 +242,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::excessive_precision)] // exactly half way between two texts
     fn numbers_are_gos_and_read_back_the_same() {
         let written = |value| {
             let mut json = Json::new(Mode::Modern);

@@ -121,9 +121,9 @@ impl Reading<'_> {
         }
         match self.upstream {
             Upstream::Here(cache) if !self.local_only && cache.cluster().is_some() => {
-                self.from_all(cache, sources, selection)
+                self.everywhere(cache, sources, selection)
             }
-            Upstream::Here(cache) => self.from_here(cache, sources, selection),
+            Upstream::Here(cache) => self.here(cache, sources, selection),
             Upstream::Node(node) => {
                 let request = remote::request(selection, self.view, sources);
                 let found = remote::series(node.node(), request, self.work.deadline);
@@ -141,7 +141,7 @@ impl Reading<'_> {
         told
     }
 
-    fn from_here(
+    fn here(
         &self,
         cache: &Cache,
         sources: Option<Vec<String>>,
@@ -163,7 +163,7 @@ impl Reading<'_> {
     }
 
     /// Each node is asked for what it keeps; one that is lost is told of.
-    fn from_all(
+    fn everywhere(
         &self,
         cache: &Arc<Cache>,
         sources: Option<Vec<String>>,
@@ -182,7 +182,7 @@ impl Reading<'_> {
         // They answer while this one looks into its own.
         let others = self.work.runtime.spawn(join_all(asked.collect::<Vec<_>>()));
         let mut found = match here {
-            Some(sources) => self.from_here(cache, sources, selection)?,
+            Some(sources) => self.here(cache, sources, selection)?,
             None => Found::default(),
         };
         let others = self.work.wait(others)?;
