@@ -214,6 +214,14 @@ impl Logplex {
     /// # Panics
     /// When it does not get ready.
     pub async fn in_role(settings: &str) -> Self {
+        Self::in_role_with(settings, &[]).await
+    }
+
+    /// The same with more environment.
+    ///
+    /// # Panics
+    /// When it does not get ready.
+    pub async fn in_role_with(settings: &str, environment: &[(&str, &str)]) -> Self {
         let data = tempfile::tempdir().expect("a directory");
         let file = data.path().join("logweir.toml");
         let config = format!(
@@ -225,6 +233,7 @@ impl Logplex {
         std::fs::write(&file, config).expect("written");
         let mut command = logweir(["logplex", "--config"]);
         command.arg(&file).env("HOME", data.path());
+        command.envs(environment.iter().copied());
         let process = Process::start(command);
         let door = async |name: &str| {
             let line = process.prints(&format!("  {name} ")).await;

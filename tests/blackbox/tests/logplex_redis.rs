@@ -278,3 +278,38 @@ async fn b043_a_node_that_has_read_nothing_is_booting() {
     .await;
     logplex.channel(&["app"]).await;
 }
+
+#[tokio::test]
+async fn a_server_with_tls_and_a_password() {
+    let fleet = Fleet::new();
+    let identity = fleet.identity("redis");
+    let ca = fleet.authority().ca();
+    let files = [&identity.cert, &identity.key, &ca].map(|file| file.display().to_string());
+    let [cert, key, ca] = &files;
+    let redis = RedisServer::start(&[
+        "--tls-port",
+        "0",
+        "--tls-cert-file",
+        cert,
+        "--tls-key-file",
+        key,
+        "--tls-ca-cert-file",
+        ca,
+        "--tls-auth-clients",
+        "no",
+    ])
+    .await;
+    let encrypted = RedisServer::another_port().to_string();
+    redis.ask(&["CONFIG", "SET", "tls-port", &encrypted]).await;
+    redis.ask(&["CONFIG", "SET", "requirepass", "p@ss"]).await;
+    let settings = node(&fleet, &redis);
+    let url = format!("rediss://:p%40ss@localhost:{encrypted}");
+    let settings = settings.replace(&redis.url(), &url);
+    let logplex = Logplex::in_role_with(&settings, &[("SSL_CERT_FILE", ca)]).await;
+    let channel = logplex.channel(&["app"]).await;
+    assert_eq!(get(&logplex, &channel.id).await.status, 200);
+    // The password alone is not enough where the certificate is believed by nobody.
+    let stranger = Logplex::in_role(&settings).await;
+    let health = request(&stranger.v3, "GET", "/v3/healthcheck", &[], b"").await;
+    assert_eq!((health.status, &*health.body), (503, "SYSTEM BOOTING"));
+}

@@ -115,7 +115,7 @@ pub struct FirehoseConfig {
 #[derive(Clone, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
 pub struct RedisConfig {
-    /// `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`. Empty: none.
+    /// `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, or `rediss://` for TLS. Empty: none.
     #[schemars(extend("x-secret" = true))]
     pub url: String,
     /// Keep recent lines in Redis (`ch:ID:spool`) instead of in the owner's memory.

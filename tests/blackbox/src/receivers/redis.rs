@@ -35,6 +35,11 @@ impl RedisServer {
         server
     }
 
+    /// A port on which nothing listens, for what a setting opens.
+    pub fn another_port() -> u16 {
+        free_port()
+    }
+
     /// Its URL.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)

@@ -1,14 +1,21 @@
 //! One connection to a server.
 
-use std::time::Duration;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use logweir_net::resolve::Resolver;
+use logweir_net::{
+    body::BoxError,
+    resolve::Resolver,
+    tls::{Alpn, ClientTls, Verify},
+    transport::Transport,
+};
+use rustls_pki_types::ServerName;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
+use tokio_rustls::TlsConnector;
 
 use super::{
     client::RedisError,
@@ -23,7 +30,7 @@ const CONNECT: Duration = Duration::from_secs(2);
 const READ: usize = 64 << 10;
 
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Transport,
     /// What was read and is not parsed.
     read: Bytes,
 }
@@ -36,10 +43,8 @@ impl Connection {
         let addresses = addresses.map_err(|error| lost(error.to_string()))?;
         let mut why = "its name has no address".to_owned();
         for address in addresses {
-            match timeout(CONNECT, TcpStream::connect(address)).await {
+            match timeout(CONNECT, transport(url, address)).await {
                 Ok(Ok(stream)) => {
-                    // Without it commands only wait a little.
-                    let _ = stream.set_nodelay(true);
                     let mut connection = Self {
                         stream,
                         read: Bytes::new(),
@@ -83,7 +88,11 @@ impl Connection {
     }
 
     pub(super) async fn write(&mut self, commands: &[u8]) -> Result<(), RedisError> {
-        let written = self.stream.write_all(commands).await;
+        let written = async {
+            self.stream.write_all(commands).await?;
+            self.stream.flush().await
+        };
+        let written = written.await;
         written.map_err(|error| RedisError::Unreachable(error.to_string()))
     }
 
@@ -104,4 +113,22 @@ impl Connection {
             }
         }
     }
+}
+
+/// A connection, encrypted if the URL says so.
+async fn transport(url: &RedisUrl, address: SocketAddr) -> Result<Transport, BoxError> {
+    let stream = TcpStream::connect(address).await?;
+    // Without it commands only wait a little.
+    let _ = stream.set_nodelay(true);
+    let Some(name) = &url.tls else {
+        return Ok(Transport::Plain(stream));
+    };
+    // Read each time: connections last, and authorities change.
+    let tls = ClientTls::load(None, None, Verify::SystemRoots, &[], Alpn::HttpAll)?;
+    let mut config = (*tls.current()).clone();
+    config.alpn_protocols.clear();
+    let name = ServerName::try_from(name.clone())?;
+    let connector = TlsConnector::from(Arc::new(config));
+    let stream = connector.connect(name, stream).await?;
+    Ok(Transport::Tls(Box::new(stream.into())))
 }

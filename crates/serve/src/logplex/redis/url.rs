@@ -8,11 +8,14 @@ use percent_encoding::percent_decode_str;
 /// Redis' own port.
 const PORT: u16 = 6379;
 
-/// `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE][#NAME]`.
+/// `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE][#NAME]`, or `rediss` for TLS, in which the
+/// certificate must be the host's and of an authority that the system believes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisUrl {
     /// Host and port.
     pub(super) target: Target,
+    /// Whose certificate it must be; none without TLS.
+    pub(super) tls: Option<String>,
     /// Name and password; the name may be empty.
     pub(super) credential: Option<(String, String)>,
     /// Which of its databases.
@@ -24,8 +27,8 @@ pub struct RedisUrl {
 /// Why a URL names no Redis server. It is not repeated: there may be a password in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RedisUrlError {
-    /// Not `redis:`.
-    #[error("must begin with redis://")]
+    /// Neither `redis:` nor `rediss:`.
+    #[error("must begin with redis:// or rediss://")]
     Scheme,
     /// Nobody to ask.
     #[error("names no host")]
@@ -42,9 +45,11 @@ impl RedisUrl {
     /// As [`RedisUrlError`] says.
     pub fn parse(text: &str) -> Result<Self, RedisUrlError> {
         let url = url::Url::parse(text).map_err(|_| RedisUrlError::Scheme)?;
-        if url.scheme() != "redis" {
-            return Err(RedisUrlError::Scheme);
-        }
+        let encrypted = match url.scheme() {
+            "redis" => false,
+            "rediss" => true,
+            _ => return Err(RedisUrlError::Scheme),
+        };
         let host = url.host_str().filter(|host| !host.is_empty());
         let host = host.ok_or(RedisUrlError::Host)?;
         let port = url.port().unwrap_or(PORT);
@@ -53,12 +58,14 @@ impl RedisUrl {
             "" => 0,
             number => number.parse().map_err(|_| RedisUrlError::Database)?,
         };
+        let name = host.trim_start_matches('[').trim_end_matches(']');
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         let credential = url
             .password()
             .map(|password| (decoded(url.username()), decoded(password)));
         Ok(Self {
             target: target.map_err(|_| RedisUrlError::Host)?,
+            tls: encrypted.then(|| name.to_owned()),
             credential,
             database,
             sort_key: url.fragment().unwrap_or(text).to_owned(),
@@ -74,7 +81,12 @@ impl RedisUrl {
 /// Without the credential.
 impl fmt::Display for RedisUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "redis://{}/{}", self.target, self.database)
+        let scheme = if self.tls.is_some() {
+            "rediss"
+        } else {
+            "redis"
+        };
+        write!(f, "{scheme}://{}/{}", self.target, self.database)
     }
 }
 
@@ -97,6 +109,10 @@ mod tests {
         let url = RedisUrl::parse("redis://:secret@[::1]").unwrap();
         assert_eq!(url.to_string(), "redis://[::1]:6379/0");
         assert_eq!(url.credential, Some((String::new(), "secret".into())));
+        assert_eq!(url.tls, None);
+        let url = RedisUrl::parse("rediss://:secret@[::1]:7/1").unwrap();
+        assert_eq!(url.to_string(), "rediss://[::1]:7/1");
+        assert_eq!(url.tls.as_deref(), Some("::1"));
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub struct Shared {
     redis: Redis,
     /// For questions of requests: they do not wait for changes.
     questions: Redis,
+    /// For what takes long.
+    reading: Redis,
     registry: Arc<Registry>,
     /// Held from a change in the server to the change in the registry: nobody brings an older
     /// state in between.
@@ -65,6 +67,7 @@ impl Shared {
     pub(super) async fn open(redis: Redis, registry: Arc<Registry>) -> Arc<Self> {
         let store = Arc::new(Self {
             questions: redis.apart(),
+            reading: redis.apart(),
             redis,
             registry,
             changing: Mutex::new(()),
@@ -188,7 +191,7 @@ impl Shared {
     /// Everything that the server has, in the place of what was known.
     async fn read_all(&self) -> Result<(), RedisError> {
         self.registry.begin_replacing();
-        let read = follow::everything(&self.redis.apart()).await;
+        let read = follow::everything(&self.reading).await;
         match read {
             Ok(all) => {
                 self.registry.replace(&all);
