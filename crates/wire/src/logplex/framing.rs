@@ -36,24 +36,51 @@ pub enum Item<'a> {
 
 /// The first piece of `bytes` and how many bytes it takes; none if it is not all there.
 pub fn next_item(bytes: &[u8], oversize: Oversize) -> Option<(Item<'_>, usize)> {
-    if let Some(head) = length(bytes)? {
-        let (length, start) = head;
-        if length <= MAX_MESSAGE {
-            let message = bytes.get(start..start + length)?;
-            return Some((Item::Message(message), start + length));
-        }
-        if oversize == Oversize::Cut && length <= MAX_JUNK {
-            // The shortest start of a message.
-            let looks = bytes.get(start..start + 3)?;
-            if looks[0] == b'<' && looks[1].is_ascii_digit() {
-                let message = bytes.get(start..start + length)?;
-                return Some((Item::Cut(&message[..MAX_MESSAGE]), start + length));
-            }
+    match piece(bytes, 0, oversize) {
+        Piece::Whole(item, taken) => Some((item, taken)),
+        Piece::Frame | Piece::Line => None,
+    }
+}
+
+/// What bytes begin with.
+enum Piece<'a> {
+    /// A piece and how many bytes it takes.
+    Whole(Item<'a>, usize),
+    /// A part of a frame.
+    Frame,
+    /// A part of a line of junk.
+    Line,
+}
+
+/// The first piece of `bytes`, of which the first `searched` hold no newline if they are junk.
+fn piece(bytes: &[u8], searched: usize, oversize: Oversize) -> Piece<'_> {
+    let Some(head) = length(bytes) else {
+        return Piece::Frame;
+    };
+    if let Some((length, start)) = head {
+        let cut = oversize == Oversize::Cut && (MAX_MESSAGE + 1..=MAX_JUNK).contains(&length);
+        let looks = match bytes.get(start..start + 2) {
+            Some(looks) => looks[0] == b'<' && looks[1].is_ascii_digit(),
+            None if cut => return Piece::Frame,
+            None => false,
+        };
+        if length <= MAX_MESSAGE || (cut && looks) {
+            let Some(message) = bytes.get(start..start + length) else {
+                return Piece::Frame;
+            };
+            let item = match message.get(..MAX_MESSAGE) {
+                Some(first) if first.len() < message.len() => Item::Cut(first),
+                _ => Item::Message(message),
+            };
+            return Piece::Whole(item, start + length);
         }
     }
-    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    let Some(end) = bytes[searched..].iter().position(|byte| *byte == b'\n') else {
+        return Piece::Line;
+    };
+    let end = searched + end;
     let junk = bytes[..end].strip_suffix(b"\r").unwrap_or(&bytes[..end]);
-    Some((Item::Junk(junk), end + 1))
+    Piece::Whole(Item::Junk(junk), end + 1)
 }
 
 /// The length that `bytes` start with and where the message does; `Some(None)` if they start
@@ -125,6 +152,8 @@ pub struct Framer {
     buffer: Vec<u8>,
     /// Where the unread bytes start.
     read: usize,
+    /// So many of them are junk without a newline.
+    searched: usize,
     /// The line that is being read is junk that was given already.
     skipping: bool,
     oversize: Oversize,
@@ -136,6 +165,7 @@ impl Framer {
         Self {
             buffer: Vec::new(),
             read: 0,
+            searched: 0,
             skipping: false,
             oversize,
         }
@@ -160,20 +190,24 @@ impl Framer {
             self.read += end + 1;
             self.skipping = false;
         }
-        let at = self.read;
-        match next_item(&self.buffer[at..], self.oversize) {
-            Some((_, taken)) => {
+        let unread = &self.buffer[self.read..];
+        match piece(unread, self.searched, self.oversize) {
+            Piece::Whole(item, taken) => {
                 self.read += taken;
-                next_item(&self.buffer[at..], self.oversize).map(|found| found.0)
+                self.searched = 0;
+                return Some(item);
             }
-            // A message of that length is below it with its head.
-            None if self.buffer.len() - at > MAX_JUNK + LENGTH_DIGITS + 1 => {
-                self.read = self.buffer.len();
-                self.skipping = true;
-                Some(Item::Junk(&self.buffer[at..at + MAX_JUNK]))
-            }
-            None => None,
+            Piece::Frame => {}
+            Piece::Line => self.searched = unread.len(),
         }
+        // A message of that length is below it with its head.
+        if unread.len() <= MAX_JUNK + LENGTH_DIGITS + 1 {
+            return None;
+        }
+        self.read = self.buffer.len();
+        self.searched = 0;
+        self.skipping = true;
+        Some(Item::Junk(&unread[..MAX_JUNK]))
     }
 }
 
