@@ -157,6 +157,9 @@ pub fn check(text: &str) -> Result<LogplexUrl, Why> {
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (place, target) = rest.split_at(end);
     let authority = Authority::parse(place).map_err(|_| wrong())?;
+    if !place.is_ascii() {
+        return Err(wrong());
+    }
     let host = authority.host.ok_or_else(wrong)?;
     let port = authority.port.unwrap_or_else(|| transport.default_port());
     let shown = match &host {

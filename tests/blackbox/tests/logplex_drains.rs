@@ -409,7 +409,7 @@ mod syslog {
     use super::*;
 
     fn line(drain: &serde_json::Value, number: usize) -> String {
-        let token = drain["token"].as_str().unwrap();
+        let token = drain["token"].as_str().expect("a token");
         format!("<134>1 {TIME} {token} app console.1 - - line {number:05}\n")
     }
 
@@ -512,7 +512,7 @@ mod syslog {
         sink.receives(&line(&drain, SENT - 1)).await;
         let all = sink.messages();
         let lost = told(&all[0]).unwrap_or_else(|| panic!("no L10 in {}", all[0]));
-        let token = drain["token"].as_str().unwrap();
+        let token = drain["token"].as_str().expect("a token");
         assert!(all[0].contains(&format!(" {token} heroku logplex - - Error L10 ")));
         assert!(lost > 0);
         let expected: Vec<_> = (lost..SENT).map(|number| line(&drain, number)).collect();
@@ -549,7 +549,7 @@ mod syslog {
             "{notice}"
         );
         let all = hose.messages_once(1).await;
-        let token = drain["token"].as_str().unwrap();
+        let token = drain["token"].as_str().expect("a token");
         assert!(
             all[0].starts_with("<188>1 ") && all[0].contains("Error L14"),
             "{}",

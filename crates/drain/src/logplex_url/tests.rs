@@ -55,6 +55,7 @@ fn reasons_are_the_peers() {
         ("https:h", "invalid_http_uri"),
         ("https://h i/", "invalid_http_uri"),
         ("https://h:0", "invalid_http_uri"),
+        ("https://é/", "invalid_http_uri"),
         ("syslog://h:65536", "invalid_tcpsyslog_uri"),
         ("syslog://", "invalid_tcpsyslog_uri"),
         ("syslog+tls://:1", "invalid_tlssyslog_uri"),
