@@ -2,7 +2,11 @@ use std::error::Error;
 
 use h2::Reason;
 use http::{HeaderMap, HeaderValue};
-use tonic::{Code, Status};
+use tonic::{Code, Status, metadata::MetadataValue};
+
+/// In the metadata of a call's status: the server has not begun with it, so that it may be made
+/// again.
+pub const NOT_BEGUN: &str = "logweir-not-begun";
 
 /// The status in a response's header or trailers; `None` if there is none in them.
 pub fn status_of(headers: &HeaderMap) -> Option<Status> {
@@ -45,7 +49,14 @@ pub fn status_from_error(error: &(dyn Error + 'static)) -> Status {
 fn from_h2(error: &h2::Error) -> Status {
     let text = error.to_string();
     if error.is_io() || error.is_go_away() {
-        return Status::unavailable(format!("connection lost: {text}"));
+        let mut status = Status::unavailable(format!("connection lost: {text}"));
+        // A server that ends in order names the last request that it has looked at; this is a
+        // later one (RFC 9113 §6.8).
+        if error.is_go_away() && error.is_remote() && error.reason() == Some(Reason::NO_ERROR) {
+            let yes = MetadataValue::from_static("1");
+            status.metadata_mut().insert(NOT_BEGUN, yes);
+        }
+        return status;
     }
     let code = match error.reason() {
         Some(Reason::CANCEL) => Code::Cancelled,

@@ -187,7 +187,9 @@ impl Node {
         match tokio::time::timeout_at(until, answer).await {
             // It was lost before it could answer.
             Ok(Err(status)) if status.code() == Code::Unavailable => {
-                Err(self.unreachable(status.message()))
+                let mut told = self.unreachable(status.message());
+                *told.metadata_mut() = status.metadata().clone();
+                Err(told)
             }
             Ok(answer) => answer,
             Err(_) => {

@@ -12,7 +12,7 @@ use std::{
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use http::HeaderMap;
-use logweir_net::shutdown::Shutdown;
+use logweir_net::{grpc::NOT_BEGUN, shutdown::Shutdown};
 use logweir_proto::{put, service};
 use logweir_route::{Cause, Chunk, Feeder, QueueStats, Subscription};
 use tokio_util::sync::CancellationToken;
@@ -28,6 +28,9 @@ const SEND_BYTES: usize = 256 << 10;
 
 /// Calls on their way at a time: enough for a full pipe between data centres.
 const IN_FLIGHT: usize = 16;
+
+/// Pause before what a node has not begun with is sent again.
+const AGAIN: Duration = Duration::from_millis(20);
 
 /// Keys of `logcache.v1.SendRequest`: `envelopes` and `local_only`.
 const ENVELOPES: u64 = 1 << 3 | 2;
@@ -161,32 +164,41 @@ impl Pump {
     /// Sends a chunk and those behind it.
     async fn send(&self, first: Chunk) {
         let mut batch = Batch::new(&self.queue, first);
-        // The connection may have been lost since; then nothing has left yet.
-        tokio::select! {
-            biased;
-            _ = self.node.connected() => {}
-            () = self.dismissed.cancelled() => {
-                batch.settled().into_iter().for_each(|chunk| (self.leftover)(chunk.frames));
-                return;
+        loop {
+            // The connection may have been lost since; then nothing has left yet.
+            tokio::select! {
+                biased;
+                _ = self.node.connected() => {}
+                () = self.dismissed.cancelled() => {
+                    batch.settled().into_iter().for_each(|chunk| (self.leftover)(chunk.frames));
+                    return;
+                }
             }
-        }
-        let payload = request(&batch.chunks, self.local_only);
-        let path = service::CACHE_SEND;
-        let answer = self.node.call(path, payload, HeaderMap::new(), DEADLINE);
-        match answer.await {
-            Ok(_) => {
-                let sent = batch.envelopes();
-                self.figures.sent.fetch_add(sent, Ordering::Relaxed);
-                batch.settled();
-            }
-            Err(status) => {
-                self.figures.failed.fetch_add(1, Ordering::Relaxed);
-                let (name, why) = (self.node.name(), status.message());
-                self.figures.complaints.tell(format_args!(
-                    "failed to write {} envelopes to the log cache node {name}: {why}",
-                    batch.envelopes()
-                ));
-                batch.cause = Cause::ConnectionLost;
+            let payload = request(&batch.chunks, self.local_only);
+            let path = service::CACHE_SEND;
+            let answer = self.node.call(path, payload, HeaderMap::new(), DEADLINE);
+            match answer.await {
+                Ok(_) => {
+                    let sent = batch.envelopes();
+                    self.figures.sent.fetch_add(sent, Ordering::Relaxed);
+                    batch.settled();
+                    return;
+                }
+                // The node ends in order: what it has not looked at goes to it again, or to
+                // whoever keeps it then.
+                Err(status) if status.metadata().contains_key(NOT_BEGUN) => {
+                    tokio::time::sleep(AGAIN).await;
+                }
+                Err(status) => {
+                    self.figures.failed.fetch_add(1, Ordering::Relaxed);
+                    let (name, why) = (self.node.name(), status.message());
+                    self.figures.complaints.tell(format_args!(
+                        "failed to write {} envelopes to the log cache node {name}: {why}",
+                        batch.envelopes()
+                    ));
+                    batch.cause = Cause::ConnectionLost;
+                    return;
+                }
             }
         }
     }

@@ -110,7 +110,13 @@ impl Redis {
         }
         let used = state.connection.take();
         let asked = async {
-            let mut connection = match used {
+            let mut kept = used;
+            if let Some(used) = &mut kept
+                && used.is_stale().await
+            {
+                kept = None;
+            }
+            let mut connection = match kept {
                 Some(connection) => connection,
                 None => Connection::open(&self.0.url, &self.0.resolver).await?,
             };

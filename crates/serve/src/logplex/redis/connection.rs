@@ -87,6 +87,14 @@ impl Connection {
         Ok(())
     }
 
+    /// Whether the server has closed it since it was last used.
+    pub(super) async fn is_stale(&mut self) -> bool {
+        let mut more = BytesMut::new();
+        let looked = timeout(Duration::ZERO, self.stream.read_buf(&mut more)).await;
+        // Nobody has asked, so that anything that is said is none of ours.
+        looked.is_ok() || !self.read.is_empty()
+    }
+
     pub(super) async fn write(&mut self, commands: &[u8]) -> Result<(), RedisError> {
         let written = async {
             self.stream.write_all(commands).await?;
