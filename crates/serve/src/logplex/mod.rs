@@ -42,9 +42,9 @@ pub use cluster::Owners;
 pub use config::{FirehoseConfig, LogplexClusterConfig, LogplexConfig, RedisConfig};
 pub use pages::{Door, Pages};
 pub use start::start;
+pub(crate) use start::{Ground, open, tell};
 #[cfg(fuzzing)]
 pub use tail::session;
-pub(crate) use start::{Ground, open, tell};
 
 use crate::outlet::OpenSink;
 
