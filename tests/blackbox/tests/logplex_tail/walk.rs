@@ -56,7 +56,10 @@ async fn walk(logplex: &Logplex) {
         (201, 74),
         "{channel:?}"
     );
-    let token = channel.json()["tokens"]["app"].as_str().unwrap().to_owned();
+    let token = channel.json()["tokens"]["app"]
+        .as_str()
+        .expect("a token")
+        .to_owned();
     let uuid = token.strip_prefix("t.").expect("a token");
     assert_eq!(
         (uuid.len(), &uuid[14..15]),
@@ -85,7 +88,7 @@ async fn walk(logplex: &Logplex) {
         (201, 77),
         "{session:?}"
     );
-    let url = session.json()["url"].as_str().unwrap().to_owned();
+    let url = session.json()["url"].as_str().expect("a URL").to_owned();
     assert!(url.starts_with("http://localhost:8001/sessions/"), "{url}");
 
     // The README's length cuts the message by two bytes.
@@ -136,7 +139,7 @@ async fn verbs(logplex: &Logplex, token: &str, shown: &str) {
     let printed = verb(logplex, "logs --channel 1", cred).await;
     assert_eq!(printed.join("\n") + "\n", shown);
     let last = verb(logplex, "logs -c 1 -n 0", cred).await;
-    assert_eq!(last, [shown.lines().last().unwrap()]);
+    assert_eq!(last, [shown.lines().last().expect("a line")]);
     let none = verb(logplex, "logs -c 1 -s heroku", cred).await;
     assert!(none.is_empty(), "{none:?}");
     let channel = verb(logplex, "channel show 1", cred).await;
@@ -148,9 +151,9 @@ async fn verbs(logplex: &Logplex, token: &str, shown: &str) {
     assert!(listed[1].starts_with("local") && listed[1].contains("full_api,any_channel"));
     let url = verb(logplex, "session create 1 -n 0", cred).await;
     let raw: Raw = get(&logplex.api, &path(&url[0]), &[]).await;
-    assert_eq!(raw.text().trim_end(), shown.lines().last().unwrap());
+    assert_eq!(raw.text().trim_end(), shown.lines().last().expect("a line"));
     let made = verb(logplex, "channel create --id app-1 web --json", cred).await;
-    let made: Value = serde_json::from_str(&made[0]).unwrap();
+    let made: Value = serde_json::from_str(&made[0]).expect("JSON");
     assert_eq!(made["channel"], "app-1");
     let token = verb(logplex, "token create 1 heroku", cred).await;
     assert!(token[0].starts_with("t."), "{token:?}");

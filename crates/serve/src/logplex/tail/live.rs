@@ -40,9 +40,6 @@ const AFTERWARDS: Duration = Duration::from_secs(2);
 /// Lines that a node is asked for that has the channel now.
 const MISSED: usize = 2000;
 
-/// Lines older than this are not those that were missed while a channel moved.
-const RECENT: Duration = Duration::from_secs(10);
-
 /// Pause before a channel whose node was lost is looked for again.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
 
@@ -305,8 +302,6 @@ impl Live {
     /// to that node meanwhile.
     async fn again(&mut self, missed: bool) {
         self.following = None;
-        let recent = i64::try_from(RECENT.as_nanos()).unwrap_or(i64::MAX);
-        let since = unix_nanos().saturating_sub(recent);
         let wanted = if missed { MISSED } else { 0 };
         let mut backoff = Backoff::new(AGAIN.0, AGAIN.1);
         let tails = self.tails.clone();
@@ -317,7 +312,7 @@ impl Live {
             };
             if let Ok((newest, batches)) = tails.0.follow(&channel, wanted, true).await {
                 let missed = match &self.known {
-                    Some(known) => known.missed(&newest, since),
+                    Some(known) => known.missed(&newest, unix_nanos()),
                     None => newest,
                 };
                 self.take(&missed);

@@ -12,11 +12,17 @@ use logweir_proto::{frames::frames, peek::peek};
 /// Lines that are known again.
 const KNOWN: usize = 2048;
 
+/// A line that is older than the last one by more than this was not missed while the
+/// channel moved (nanoseconds, by the lines' own time).
+const RECENT: i64 = 10_000_000_000;
+
 /// The last lines that came to a session.
 #[derive(Default)]
 pub(super) struct Known {
     hasher: RandomState,
     lines: VecDeque<u64>,
+    /// The time of the last one, as it says itself.
+    last: Option<i64>,
 }
 
 impl Known {
@@ -30,13 +36,15 @@ impl Known {
                 self.lines.pop_front();
             }
             self.lines.push_back(key);
+            self.last = peek(frame.envelope).ok().map(|seen| seen.timestamp);
         }
     }
 
     /// Of what a node remembers what came after the last line that is known. If none is, the
-    /// node may have had the channel long ago: what is not older than `since` (Unix
-    /// nanoseconds, by the lines' own time).
-    pub(super) fn missed(&self, remembered: &[u8], since: i64) -> Bytes {
+    /// node may have had the channel long ago: then what is not much older than the last
+    /// line, or than `now` (Unix nanoseconds).
+    pub(super) fn missed(&self, remembered: &[u8], now: i64) -> Bytes {
+        let since = self.last.unwrap_or(now).saturating_sub(RECENT);
         let known: HashSet<u64> = self.lines.iter().copied().collect();
         let all: Vec<_> = frames(remembered).flatten().collect();
         let is_known = |envelope| self.key(envelope).is_some_and(|key| known.contains(&key));
@@ -64,11 +72,14 @@ mod tests {
 
     use super::*;
 
+    const SECOND: i64 = 1_000_000_000;
+
+    /// Lines of one second each.
     fn lines(numbers: std::ops::Range<i64>) -> Bytes {
         let mut out = BytesMut::new();
         for number in numbers {
             let message = format!("<190>1 - host app web.1 - - line {number}");
-            frame_of("1", number, message.as_bytes(), &mut out);
+            frame_of("1", number * SECOND, message.as_bytes(), &mut out);
         }
         out.freeze()
     }
@@ -76,12 +87,20 @@ mod tests {
     #[test]
     fn what_came_after_the_last_known_line_was_missed() {
         let mut known = Known::default();
-        known.note(&lines(0..10));
-        assert_eq!(known.missed(&lines(5..13), 100), lines(10..13));
-        assert_eq!(known.missed(&lines(5..10), 0), Bytes::new());
-        // Nothing is known of it: what is new by its time.
-        assert_eq!(known.missed(&lines(20..30), 25), lines(25..30));
+        known.note(&lines(0..100));
+        assert_eq!(known.missed(&lines(5..103), 0), lines(100..103));
+        assert_eq!(known.missed(&lines(5..100), 0), Bytes::new());
         assert_eq!(known.missed(&[], 0), Bytes::new());
+    }
+
+    #[test]
+    fn where_none_is_known_what_is_recent_was_missed() {
+        let mut known = Known::default();
+        assert_eq!(known.missed(&lines(0..30), 30 * SECOND), lines(20..30));
+        // By the clock of the lines, whatever time it is.
+        known.note(&lines(1000..1001));
+        let old_and_new = [lines(0..10), lines(995..999)].concat();
+        assert_eq!(known.missed(&old_and_new, i64::MAX), lines(995..999));
     }
 
     #[test]
