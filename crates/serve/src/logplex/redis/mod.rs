@@ -16,9 +16,3 @@ pub use client::{Redis, RedisError};
 pub use resp::Value;
 pub use subscriber::{Message, Subscriber};
 pub use url::{RedisUrl, RedisUrlError};
-
-/// What RESP bytes say, for the fuzzer: the first value and how long it is.
-#[cfg(fuzzing)]
-pub fn parse(bytes: &bytes::Bytes) -> Result<Option<(Value, usize)>, &'static str> {
-    resp::value(bytes)
-}
