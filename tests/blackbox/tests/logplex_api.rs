@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 trait V3 {
     async fn v3(&self, method: &str, path: &str, body: &str) -> Answer;
     async fn v3_as(&self, who: Option<&str>, method: &str, path: &str, body: &str) -> Answer;
-    async fn rods(&self, rods: Value);
 }
 
 impl V3 for Logplex {
@@ -26,13 +25,6 @@ impl V3 for Logplex {
         let mut headers = vec![("Content-Type", "application/json")];
         headers.extend(who.map(|who| ("Authorization", who)));
         request(&self.v3, method, path, &headers, body.as_bytes()).await
-    }
-
-    async fn rods(&self, rods: Value) {
-        let answer = self
-            .call("PUT", "/api/logplex/rods", &rods.to_string())
-            .await;
-        assert_eq!(answer.status, 200, "{answer:?}");
     }
 }
 

@@ -154,8 +154,8 @@ fn history(
         false => &redis.shards,
     };
     let shards = Shards::new(urls.iter().map(String::as_str));
-    let shards =
-        shards.map_err(|why| StartError::Setting(format!("a URL of logplex.redis.shards {why}")))?;
+    let shards = shards
+        .map_err(|why| StartError::Setting(format!("a URL of logplex.redis.shards {why}")))?;
     let (registry, exchange) = (book.registry(), &ground.exchange);
     let shutdown = &context.shutdown;
     Ok(history.in_redis(shards, redis.history_age, registry, exchange, shutdown))
