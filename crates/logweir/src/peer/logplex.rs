@@ -147,8 +147,9 @@ pub(crate) fn load(variables: &BTreeMap<String, String>) -> Result<Peer, String>
         report: None,
         starting: told,
         drains: Vec::new(),
-        // Its doors ask for credentials themselves.
-        open: true,
+        // Its doors ask for credentials themselves. Open, they would give operators' pages, which
+        // the peer has not, to whoever reaches them.
+        open: false,
         config: RoleConfig::Logplex(Box::new(config)),
     })
 }

@@ -14,6 +14,7 @@ fn variables(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 
 fn loaded(pairs: &[(&str, &str)]) -> (LogplexConfig, Vec<String>) {
     let peer = load(&variables(pairs)).expect("an environment");
+    assert!(!peer.open, "the operators' pages are for the key alone");
     let RoleConfig::Logplex(config) = peer.config else {
         panic!("another role");
     };
