@@ -186,7 +186,8 @@ fn root() -> PathBuf {
         checkout.join(target).join("receivers")
     });
     let found = root.canonicalize();
-    found.expect("no receivers: `cargo xtask receivers` unpacks rsyslog, syslog-ng, nginx and Redis")
+    found
+        .expect("no receivers: `cargo xtask receivers` unpacks rsyslog, syslog-ng, nginx and Redis")
 }
 
 /// One of the programs, which finds the libraries that were unpacked with it.
