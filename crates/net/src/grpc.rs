@@ -15,7 +15,7 @@ pub use bodies::{
 };
 pub use messages::Messages;
 pub use server_stream::{ServerStream, server_stream};
-pub use status::{NOT_BEGUN, status_from_error, status_of, trailers};
+pub use status::{NOT_BEGUN, not_begun, status_from_error, status_of, trailers};
 pub use tonic::{Code, Status};
 pub use unary::unary;
 

@@ -24,6 +24,9 @@ use tokio::task::JoinHandle;
 /// Nodes that are not heard of for this long are no nodes any more.
 const EXPIRY: Duration = Duration::from_secs(2);
 
+/// So many channels that each of three nodes has some.
+const MANY: usize = 20;
+
 /// A node with doors on free ports.
 async fn node(fleet: &Fleet, redis: &RedisServer, more: &str) -> Logplex {
     let tls = fleet.tls("logplex.cluster.tls", "log-cache");
@@ -174,6 +177,19 @@ async fn sum(nodes: &[Logplex], metric: &str) -> f64 {
     sum
 }
 
+/// Waits until nothing waits, at a node or between nodes: what can come has come then.
+async fn settled(nodes: &[Logplex]) {
+    eventually("nothing waits", async || {
+        let waiting =
+            sum(nodes, "logweir_queued").await + sum(nodes, "logweir_channel_drains_waiting").await;
+        // What a node took of one that has left is in no other's figures any more.
+        let sent = sum(nodes, "logweir_log_cache_node_sent").await;
+        let taken = sum(nodes, "logweir_logplex_from_nodes").await;
+        (waiting == 0.0 && sent <= taken).then_some(())
+    })
+    .await;
+}
+
 /// What the final ledgers of a node say of a hop: `offered`, `egress`, `dropped`.
 fn ledger(node: &Logplex, hop: &str) -> (f64, f64, f64) {
     let process = node.role.as_ref().expect("a role");
@@ -239,7 +255,7 @@ async fn a_tail_goes_on_when_the_node_that_owns_its_channel_is_killed() {
     let mut nodes = three(&fleet, &redis).await;
     // Enough channels that some are of the node that goes.
     let mut tails = Vec::new();
-    for _ in 0..6 {
+    for _ in 0..MANY {
         let channel = nodes[0].channel(&["app"]).await;
         known(&nodes, &channel).await;
         let text = message_now(channel.token("app"), "before");
@@ -278,10 +294,7 @@ async fn no_line_is_lost_or_doubled_when_nodes_come_and_go_in_order() {
     all_know(&nodes).await;
     Load::flows(&sinks).await;
     let posted = load.end().await;
-    for node in &nodes {
-        node.metric_is("logweir_channel_drains_waiting", &[], 0.0)
-            .await;
-    }
+    settled(&nodes).await;
     let came = got(&sinks);
     let missing: Vec<_> = posted
         .iter()
@@ -301,22 +314,14 @@ async fn no_line_is_lost_or_doubled_when_nodes_come_and_go_in_order() {
 async fn what_a_killed_node_takes_with_it_is_in_the_ledgers_of_the_others() {
     let (fleet, redis) = (Fleet::new(), RedisServer::start(&[]).await);
     let mut nodes = three(&fleet, &redis).await;
-    let (channels, sinks) = drained(&nodes, 8).await;
+    let (channels, sinks) = drained(&nodes, MANY).await;
     let load = Load::start(&[&nodes[0], &nodes[1]], &channels);
     Load::flows(&sinks).await;
     kill(nodes.remove(2)).await;
     all_know(&nodes).await;
     Load::flows(&sinks).await;
     let posted = load.end().await;
-    // What can come has come once nothing waits, here or between nodes.
-    eventually("nothing waits", async || {
-        let waiting = sum(&nodes, "logweir_queued").await
-            + sum(&nodes, "logweir_channel_drains_waiting").await;
-        let sent = sum(&nodes, "logweir_log_cache_node_sent").await;
-        let taken = sum(&nodes, "logweir_logplex_from_nodes").await;
-        (waiting == 0.0 && sent == taken).then_some(())
-    })
-    .await;
+    settled(&nodes).await;
     let taken_over = sum(&nodes, "logweir_logplex_from_nodes").await;
     let moved = sum(&nodes, "logweir_log_cache_node_moved").await;
     for node in &mut nodes {

@@ -38,6 +38,13 @@ pub fn status_from_error(error: &(dyn Error + 'static)) -> Status {
         if let Some(broken) = error.downcast_ref::<h2::Error>() {
             return from_h2(broken);
         }
+        if error
+            .downcast_ref::<hyper::Error>()
+            .is_some_and(hyper::Error::is_canceled)
+        {
+            // The connection ended before it was sent.
+            return not_begun(format!("connection lost: {error}"));
+        }
         if let Some(broken) = error.downcast_ref::<std::io::Error>() {
             return Status::unavailable(format!("connection lost: {broken}"));
         }
@@ -46,17 +53,23 @@ pub fn status_from_error(error: &(dyn Error + 'static)) -> Status {
     Status::unavailable(format!("connection lost: {error}"))
 }
 
+/// `Unavailable`, and the call may be made again elsewhere.
+pub fn not_begun(why: impl Into<String>) -> Status {
+    let mut status = Status::unavailable(why);
+    let yes = MetadataValue::from_static("1");
+    status.metadata_mut().insert(NOT_BEGUN, yes);
+    status
+}
+
 fn from_h2(error: &h2::Error) -> Status {
     let text = error.to_string();
     if error.is_io() || error.is_go_away() {
-        let mut status = Status::unavailable(format!("connection lost: {text}"));
         // A server that ends in order names the last request that it has looked at; this is a
         // later one (RFC 9113 §6.8).
         if error.is_go_away() && error.is_remote() && error.reason() == Some(Reason::NO_ERROR) {
-            let yes = MetadataValue::from_static("1");
-            status.metadata_mut().insert(NOT_BEGUN, yes);
+            return not_begun(format!("connection lost: {text}"));
         }
-        return status;
+        return Status::unavailable(format!("connection lost: {text}"));
     }
     let code = match error.reason() {
         Some(Reason::CANCEL) => Code::Cancelled,

@@ -29,7 +29,7 @@ use crate::{
     prom_scraper,
     recents::Recents,
     rlp,
-    router::{self, end_with, exchange_limits},
+    router::{self, exchange_limits},
     self_metrics::{self, Events},
     settings::PlaceConfig,
     statsd, syslog_in,
@@ -283,7 +283,7 @@ pub async fn start(config: RunConfig, context: &ServeContext) -> Result<Started,
     self_metrics::publish(to, &sessions, identity, &exchange, context);
     producers.extend(datagrams.producers);
     producers.extend(syslog.into_iter().chain([statsd, otlp, scrapes]));
-    end_with(&exchange, &producers, context);
+    logplex.end_with(producers, context);
     part.ready();
     Ok(started)
 }

@@ -37,6 +37,7 @@ mod tail;
 use std::sync::{Arc, OnceLock};
 
 use logweir_route::Exchange;
+use tokio_util::task::TaskTracker;
 
 pub use cluster::Owners;
 pub use config::{FirehoseConfig, LogplexClusterConfig, LogplexConfig, RedisConfig};
@@ -46,7 +47,9 @@ pub(crate) use start::{Ground, open, tell};
 #[cfg(fuzzing)]
 pub use tail::session;
 
-use crate::outlet::OpenSink;
+use crate::{
+    context::ServeContext, log_cache::cluster::Cluster, outlet::OpenSink, router::end_with,
+};
 
 /// Everything of Logplex that its doors share.
 pub struct Logplex {
@@ -70,6 +73,10 @@ pub struct Logplex {
     pub(crate) input: Arc<input::Input>,
     /// Reads channels: sessions and channel logs.
     pub(crate) tails: tail::Tails,
+    /// Lines that are being taken in: queues end after them.
+    pub(crate) begun: TaskTracker,
+    /// The queues for other nodes, if there are any.
+    pub(crate) cluster: Option<Arc<Cluster>>,
     /// Requests in numbers.
     pub(crate) requests: requests::Requests,
     /// Drains of channels, once they run.
@@ -77,6 +84,16 @@ pub struct Logplex {
 }
 
 impl Logplex {
+    /// Ends the queues of this process when it stops and `producers` and those who bring lines
+    /// here are over.
+    pub(crate) fn end_with(&self, mut producers: Vec<TaskTracker>, context: &ServeContext) {
+        producers.push(self.begun.clone());
+        end_with(&self.exchange, &producers, context);
+        if let Some(cluster) = &self.cluster {
+            cluster.end_with(&producers, context);
+        }
+    }
+
     /// Says who calls, if operators want to know.
     fn note(&self, caller: &access::Caller, request: &http::request::Parts) {
         if self.book.registry().rods().log_api_user {

@@ -12,6 +12,7 @@ use logweir_net::{
     tls::{Alpn, ClientAuth, ServerTls, TlsPaths},
 };
 use logweir_route::Exchange;
+use tokio_util::task::TaskTracker;
 
 use super::{
     Door, Logplex, LogplexConfig, Owners, Pages, Urls,
@@ -36,7 +37,7 @@ use crate::{
     log_cache::{self, Cache, Local},
     metrics::Registry,
     recents::{RecentConfig, Recents},
-    router::{end_with, exchange_limits},
+    router::exchange_limits,
     syslog_in,
 };
 
@@ -97,7 +98,8 @@ pub(crate) async fn open(
 ) -> Result<Arc<Logplex>, StartError> {
     let book = Book::start(&config).await;
     let book = book.map_err(|error| StartError::Setting(error.to_string()))?;
-    let nodes = nodes(&config, &ground, shown, context, started).await?;
+    let begun = TaskTracker::new();
+    let nodes = nodes((&config, &begun), &ground, shown, context, started).await?;
     let (lines, owners, cache) = (nodes.lines, nodes.owners, nodes.cache);
     let registry = Arc::clone(book.registry());
     let input = Input::new(registry, Arc::clone(&lines), config.dedupe_window);
@@ -110,6 +112,8 @@ pub(crate) async fn open(
         drains: OnceLock::new(),
         urls: Urls::default(),
         exchange: ground.exchange,
+        begun,
+        cluster: nodes.cluster,
         requests: Requests::default(),
         lines,
         owners,
@@ -163,7 +167,7 @@ fn history(
 
 /// Where lines go and where they are read, on this node or on several.
 async fn nodes(
-    config: &LogplexConfig,
+    (config, begun): (&LogplexConfig, &TaskTracker),
     ground: &Ground,
     (registry, readiness): (&Registry, &Readiness),
     context: &ServeContext,
@@ -180,6 +184,7 @@ async fn nodes(
             lines: Arc::new(move || Box::new(exchange.publisher()) as Box<dyn Sink>),
             owners: Owners::alone(),
             cache: Arc::new(Cache::new(Arc::new(local))),
+            cluster: None,
         });
     }
     let (key, url) = match config.cluster.redis_url.as_str() {
@@ -195,6 +200,7 @@ async fn nodes(
         local,
         registry,
         readiness,
+        begun,
     };
     cluster::join(plan, context, started).await
 }
@@ -281,7 +287,7 @@ pub async fn start(config: LogplexConfig, context: &ServeContext) -> Result<Star
     }
     let metrics = config.metrics.as_ref();
     doors::status(None, metrics, &readiness, &registry, context, &mut started).await?;
-    end_with(&logplex.exchange, &[senders], context);
+    logplex.end_with(vec![senders], context);
     part.ready();
     Ok(started)
 }

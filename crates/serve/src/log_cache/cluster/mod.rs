@@ -31,7 +31,7 @@ use logweir_proto::{
 };
 use logweir_route::{Exchange, Feeder, SubscribeRequest};
 use prost::Message;
-use tokio_util::sync::DropGuard;
+use tokio_util::{sync::DropGuard, task::TaskTracker};
 use tonic::Status;
 
 pub use config::{ClusterConfig, ClusterNodes, SERVER_NAME};
@@ -125,6 +125,7 @@ impl Cluster {
             started,
         );
         let cluster = Arc::new(cluster);
+        cluster.end_with(&[], context);
         cluster.apply(&config.list()).map_err(StartError::Setting)?;
         cluster.show(registry);
         cluster.follow(context);
@@ -150,6 +151,11 @@ impl Cluster {
         cluster
     }
 
+    /// Ends the queues when the process stops and these producers are over.
+    pub(crate) fn end_with(&self, producers: &[TaskTracker], context: &ServeContext) {
+        end_with(&self.exchange, producers, context);
+    }
+
     fn new(
         local: &Arc<Local>,
         hop: &'static str,
@@ -161,7 +167,6 @@ impl Cluster {
     ) -> Self {
         let exchange = Exchange::new(exchange_limits(queue, usize::MAX, FRAME));
         started.hop(hop, &exchange);
-        end_with(&exchange, &[], context);
         Self {
             local: Arc::clone(local),
             exchange,

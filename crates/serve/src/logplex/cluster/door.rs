@@ -21,6 +21,7 @@ use logweir_proto::{
 };
 use logweir_route::Exchange;
 use prost::Message;
+use tokio_util::task::TaskTracker;
 use tonic::Status;
 use tower_service::Service;
 
@@ -40,6 +41,7 @@ struct Inner {
     exchange: Arc<Exchange>,
     members: Members,
     taken: Counter,
+    begun: TaskTracker,
 }
 
 impl NodeDoor {
@@ -49,6 +51,7 @@ impl NodeDoor {
         exchange: &Arc<Exchange>,
         members: Members,
         registry: &Registry,
+        begun: &TaskTracker,
     ) -> Self {
         let help = "Lines that other nodes handed on to this one.";
         Self(Arc::new(Inner {
@@ -56,6 +59,7 @@ impl NodeDoor {
             cluster: Arc::clone(cluster),
             exchange: Arc::clone(exchange),
             members,
+            begun: begun.clone(),
             taken: registry.counter("logweir_logplex_from_nodes", help, &[]),
         }))
     }
@@ -83,6 +87,11 @@ impl Inner {
         let request = SendRequest::decode(message)
             .map_err(|error| Status::internal(format!("no request to send: {error}")))?;
         let batch = request.envelopes;
+        // Queues end once what has begun is over; what begins later would be lost in them.
+        let _begun = self.begun.token();
+        if self.begun.is_closed() {
+            return Err(grpc::not_begun("this node ends"));
+        }
         // The other node knows a list that is older than ours, or newer. With the list of this
         // moment its lines go on, at most once more; without one they stay here rather than
         // going round.

@@ -17,6 +17,7 @@ use std::{net::SocketAddr, sync::Arc};
 use bytes::Bytes;
 use logweir_net::tls::Alpn;
 use logweir_route::{Exchange, Publisher};
+use tokio_util::task::TaskTracker;
 
 pub use owners::Owners;
 
@@ -46,6 +47,8 @@ pub(super) struct Nodes {
     /// Answers for the channels of all nodes.
     pub(super) cache: Arc<Cache>,
     pub(super) owners: Owners,
+    /// The queues for the others.
+    pub(super) cluster: Option<Arc<Cluster>>,
 }
 
 /// What a node of several is started with.
@@ -57,6 +60,8 @@ pub(super) struct Plan<'a> {
     pub(super) local: Local,
     pub(super) registry: &'a Registry,
     pub(super) readiness: &'a Readiness,
+    /// What is being taken in.
+    pub(super) begun: &'a TaskTracker,
 }
 
 /// Opens the door `logplex_nodes`, and joins the others as soon as Redis can be reached.
@@ -90,12 +95,21 @@ pub(super) async fn join(
     let owners = Owners::of_cluster(&cluster, &name);
     let members = Members::start(plan.redis, own, name, &owners, plan.readiness, context);
     members.show(plan.registry);
-    let door = NodeDoor::new(&cache, &cluster, plan.exchange, members, plan.registry);
+    let begun = plan.begun;
+    let door = NodeDoor::new(
+        &cache,
+        &cluster,
+        plan.exchange,
+        members,
+        plan.registry,
+        begun,
+    );
     doors::grpc_on(listener, "logplex_nodes", tls, door, plan.registry, context);
     Ok(Nodes {
-        lines: lines(cluster, Arc::clone(plan.exchange)),
+        lines: lines(Arc::clone(&cluster), Arc::clone(plan.exchange)),
         cache,
         owners,
+        cluster: Some(cluster),
     })
 }
 

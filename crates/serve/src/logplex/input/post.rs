@@ -28,6 +28,7 @@ const TYPES: [&str; 2] = ["application/logplex-1", "application/x-logplex-1"];
 const MISMATCH: &str = "Message count mismatch";
 const ROUND: &str = "Messages go round";
 const MALFORMED: &str = "Malformed log messages";
+const ENDING: &str = "This node ends; send again";
 const BAD_REQUEST: &str = "Bad request";
 const NO_CHANNEL: &str = "Credential not permitted to write to any channel.";
 const REALM: HeaderValue = HeaderValue::from_static("Basic realm=Logplex");
@@ -86,6 +87,11 @@ async fn take(
     let gzip = HeaderValue::from_static("gzip");
     if headers.get(header::CONTENT_ENCODING) == Some(&gzip) {
         body = body::gunzip(body, limit).await.map_err(failed)?;
+    }
+    // Queues end once what has begun is over; what begins later would be lost in them.
+    let _begun = logplex.begun.token();
+    if logplex.begun.is_closed() {
+        return Err(told(StatusCode::SERVICE_UNAVAILABLE, ENDING));
     }
     let input = &logplex.input;
     let strict = logplex.config.strict;
