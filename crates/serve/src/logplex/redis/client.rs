@@ -1,55 +1,36 @@
 //! Questions and answers, over one connection that is opened when it is needed.
 
-use std::{sync::Arc, time::Duration};
+#[cfg(test)]
+mod tests;
 
-use bytes::BytesMut;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
 use logweir_net::resolve::Resolver;
-use tokio::{
-    sync::Mutex,
-    time::{Instant, timeout_at},
-};
+use redis::{Cmd, Pipeline};
+use tokio::time::{Instant, timeout_at};
 
-use super::{
-    connection::Connection,
-    resp::{self, Value},
-    subscriber::Subscriber,
-    url::RedisUrl,
-};
+use super::{error::RedisError, link::Link, subscriber::Subscriber, url::RedisUrl, value::Value};
 
 /// A question and the connection for it take this long at most.
 const DEADLINE: Duration = Duration::from_secs(3);
 /// A server that could not be reached is not tried again for this long.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Why there is no answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RedisError {
-    /// The server is not there, or was lost before it answered: it may have done what it was
-    /// asked.
-    #[error("redis cannot be reached: {0}")]
-    Unreachable(String),
-    /// The server says no.
-    #[error("redis: {0}")]
-    Refused(String),
-}
-
-/// A server. Clones share a connection, and ask one after the other; what takes long or comes
-/// often has a client of its own.
+/// A server. Clones share a connection, and are answered in the order in which they ask; what
+/// takes long or comes often has a client of its own.
 #[derive(Clone)]
 pub struct Redis(Arc<Inner>);
 
 struct Inner {
     url: RedisUrl,
     resolver: Resolver,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    /// Not here while it is used: one whose user went away in the middle is lost with him.
-    connection: Option<Connection>,
+    /// Held while one is opened, so that it is opened once.
+    link: tokio::sync::Mutex<Option<Arc<Link>>>,
     /// When the server could not be reached, and why.
-    down: Option<(Instant, RedisError)>,
+    down: Mutex<Option<(Instant, RedisError)>>,
 }
 
 impl Redis {
@@ -58,7 +39,8 @@ impl Redis {
         Self(Arc::new(Inner {
             url,
             resolver: Resolver::new(),
-            state: Mutex::default(),
+            link: tokio::sync::Mutex::default(),
+            down: Mutex::default(),
         }))
     }
 
@@ -77,9 +59,9 @@ impl Redis {
     /// # Errors
     /// No server, or an error that it answers.
     pub async fn call(&self, words: &[&[u8]]) -> Result<Value, RedisError> {
-        let mut command = BytesMut::new();
-        resp::command(words, &mut command);
-        let answers = self.ask(&command, 1).await?;
+        let mut question = Pipeline::with_capacity(1);
+        question.add_command(command(words.iter().copied()));
+        let answers = self.ask(&question).await?;
         answers.into_iter().next().map_or(Ok(Value::Nil), refused)
     }
 
@@ -89,56 +71,29 @@ impl Redis {
     /// # Errors
     /// No server, or the first error that it answers; the others may have been done.
     pub async fn calls(&self, commands: &[Vec<Vec<u8>>]) -> Result<Vec<Value>, RedisError> {
-        let mut bytes = BytesMut::new();
-        for command in commands {
-            let words: Vec<&[u8]> = command.iter().map(Vec::as_slice).collect();
-            resp::command(&words, &mut bytes);
+        if commands.is_empty() {
+            return Ok(Vec::new());
         }
-        let answers = self.ask(&bytes, commands.len()).await?;
+        let mut questions = Pipeline::with_capacity(commands.len());
+        for words in commands {
+            questions.add_command(command(words.iter().map(Vec::as_slice)));
+        }
+        let answers = self.ask(&questions).await?;
         answers.into_iter().map(refused).collect()
     }
 
-    async fn ask(&self, commands: &[u8], count: usize) -> Result<Vec<Value>, RedisError> {
+    /// Asks once and not again: what was sent may have been done.
+    async fn ask(&self, questions: &Pipeline) -> Result<Vec<Value>, RedisError> {
         let until = Instant::now() + DEADLINE;
-        let late = || RedisError::Unreachable(format!("no answer within {DEADLINE:?}"));
-        let state = timeout_at(until, self.0.state.lock()).await;
-        let mut state = state.map_err(|_| late())?;
-        if let Some((at, why)) = &state.down
-            && at.elapsed() < PAUSE
-        {
-            return Err(why.clone());
-        }
-        let used = state.connection.take();
-        let asked = async {
-            let mut kept = used;
-            if let Some(used) = &mut kept
-                && used.is_stale().await
-            {
-                kept = None;
-            }
-            let mut connection = match kept {
-                Some(connection) => connection,
-                None => Connection::open(&self.0.url, &self.0.resolver).await?,
-            };
-            connection.write(commands).await?;
-            let mut answers = Vec::with_capacity(count);
-            for _ in 0..count {
-                answers.push(connection.next().await?);
-            }
-            Ok((connection, answers))
-        };
-        let answered = timeout_at(until, asked).await;
-        match answered.unwrap_or_else(|_| Err(late())) {
-            Ok((connection, answers)) => {
-                state.connection = Some(connection);
-                state.down = None;
-                Ok(answers)
-            }
-            Err(why) => {
-                state.down = Some((Instant::now(), why.clone()));
-                Err(why)
-            }
-        }
+        let late = || RedisError::late(DEADLINE);
+        let link = timeout_at(until, self.0.link()).await;
+        let link = link.unwrap_or_else(|_| Err(self.0.is_down(late())))?;
+        let answers = timeout_at(until, link.ask(questions)).await;
+        answers.unwrap_or_else(|_| Err(late())).map_err(|why| {
+            // Nobody waits on it for answers that may never come.
+            link.end();
+            self.0.is_down(why)
+        })
     }
 
     /// Hears what is published to these channels and, with patterns, to all that match them.
@@ -150,9 +105,46 @@ impl Redis {
         channels: &[&str],
         patterns: &[&str],
     ) -> Result<Subscriber, RedisError> {
-        let connection = Connection::open(&self.0.url, &self.0.resolver).await?;
-        Subscriber::start(connection, channels, patterns).await
+        Subscriber::start(&self.0.url, &self.0.resolver, channels, patterns).await
     }
+}
+
+impl Inner {
+    /// The connection, or a new one if there is none that lasts.
+    async fn link(&self) -> Result<Arc<Link>, RedisError> {
+        let mut kept = self.link.lock().await;
+        if let Some(link) = kept.as_ref().filter(|link| !link.has_ended()) {
+            return Ok(Arc::clone(link));
+        }
+        *kept = None;
+        self.may_be_tried()?;
+        let opened = Link::open(&self.url, &self.resolver).await;
+        let link = Arc::new(opened.map_err(|why| self.is_down(why))?);
+        *kept = Some(Arc::clone(&link));
+        Ok(link)
+    }
+
+    fn may_be_tried(&self) -> Result<(), RedisError> {
+        let down = self.down.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*down {
+            Some((at, why)) if at.elapsed() < PAUSE => Err(why.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    fn is_down(&self, why: RedisError) -> RedisError {
+        let mut down = self.down.lock().unwrap_or_else(PoisonError::into_inner);
+        *down = Some((Instant::now(), why.clone()));
+        why
+    }
+}
+
+fn command<'a>(words: impl Iterator<Item = &'a [u8]>) -> Cmd {
+    let mut command = Cmd::new();
+    for word in words {
+        command.arg(word);
+    }
+    command
 }
 
 fn refused(value: Value) -> Result<Value, RedisError> {

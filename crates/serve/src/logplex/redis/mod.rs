@@ -1,4 +1,5 @@
-//! A Redis client: as much of RESP2 as Logplex needs.
+//! A Redis server, spoken to by the `redis` crate over connections of ours: with our resolver,
+//! our TLS and our deadlines.
 //!
 //! | to do this | look at |
 //! |---|---|
@@ -7,12 +8,15 @@
 //! | hear what is published | [`Redis::subscribe`] |
 
 mod client;
-mod connection;
-mod resp;
+mod error;
+mod link;
 mod subscriber;
+mod transport;
 mod url;
+mod value;
 
-pub use client::{Redis, RedisError};
-pub use resp::Value;
+pub use client::Redis;
+pub use error::RedisError;
 pub use subscriber::{Message, Subscriber};
 pub use url::{RedisUrl, RedisUrlError};
+pub use value::Value;

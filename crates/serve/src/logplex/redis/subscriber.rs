@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use logweir_net::resolve::Resolver;
+use redis::{
+    Msg,
+    aio::{PubSub, PubSubSink, PubSubStream},
+};
 use tokio::time::timeout;
 
-use super::{
-    client::RedisError,
-    connection::Connection,
-    resp::{self, Value},
-};
+use super::{error::RedisError, transport::dial, url::RedisUrl};
 
 /// A server that says nothing for this long is asked whether it is there, …
 const QUIET: Duration = Duration::from_secs(5);
@@ -27,33 +29,40 @@ pub struct Message {
 
 /// A subscription on a connection of its own. It ends with the connection; whoever subscribes
 /// again may have missed something.
+///
+/// What comes before it is asked for is kept, however much it is: ask without long pauses.
 pub struct Subscriber {
-    connection: Connection,
+    questions: PubSubSink,
+    messages: PubSubStream,
 }
 
 impl Subscriber {
     /// Returns once the server has taken note of all of them.
     pub(super) async fn start(
-        mut connection: Connection,
+        url: &RedisUrl,
+        resolver: &Resolver,
         channels: &[&str],
         patterns: &[&str],
     ) -> Result<Self, RedisError> {
-        let mut out = BytesMut::new();
-        for (name, words) in [("SUBSCRIBE", channels), ("PSUBSCRIBE", patterns)] {
-            for word in words {
-                resp::command(&[name.as_bytes(), word.as_bytes()], &mut out);
+        let stream = dial(url, resolver).await?;
+        let subscribed = async {
+            let greeted = PubSub::new(&url.login(), stream).await;
+            let greeted = greeted.map_err(|error| RedisError::from(error).of_greeting(url));
+            let mut subscription = greeted?;
+            if !channels.is_empty() {
+                subscription.subscribe(channels).await?;
             }
-        }
-        connection.write(&out).await?;
-        for _ in 0..channels.len() + patterns.len() {
-            let answer = timeout(PATIENCE, connection.next()).await;
-            let answer = answer.map_err(|_| late())??;
-            if let Value::Error(text) = answer {
-                let text = String::from_utf8_lossy(&text).into_owned();
-                return Err(RedisError::Refused(text));
+            if !patterns.is_empty() {
+                subscription.psubscribe(patterns).await?;
             }
-        }
-        Ok(Self { connection })
+            Ok::<_, RedisError>(subscription.split())
+        };
+        let subscribed = timeout(PATIENCE, subscribed).await;
+        let (questions, messages) = subscribed.map_err(|_| RedisError::late(PATIENCE))??;
+        Ok(Self {
+            questions,
+            messages,
+        })
     }
 
     /// The next message.
@@ -62,37 +71,23 @@ impl Subscriber {
     /// The connection is lost.
     pub async fn next(&mut self) -> Result<Message, RedisError> {
         loop {
-            let value = match timeout(QUIET, self.connection.next()).await {
-                Ok(value) => value?,
+            match timeout(QUIET, self.messages.next()).await {
+                Ok(Some(message)) => return read(&message),
+                Ok(None) => return Err(RedisError::closed()),
                 Err(_) => {
-                    let mut ping = BytesMut::new();
-                    resp::command(&[b"PING"], &mut ping);
-                    self.connection.write(&ping).await?;
-                    let answer = timeout(PATIENCE, self.connection.next()).await;
-                    answer.map_err(|_| late())??
+                    let pong = timeout(PATIENCE, self.questions.ping::<redis::Value>()).await;
+                    pong.map_err(|_| RedisError::late(PATIENCE))??;
                 }
-            };
-            if let Some(message) = message(value) {
-                return Ok(message);
             }
         }
     }
 }
 
-fn late() -> RedisError {
-    RedisError::Unreachable(format!("no answer within {PATIENCE:?}"))
-}
-
-/// `message CHANNEL PAYLOAD` or `pmessage PATTERN CHANNEL PAYLOAD`.
-fn message(value: Value) -> Option<Message> {
-    let values = value.into_array();
-    let at = match values.first()?.text()? {
-        "message" => 1,
-        "pmessage" => 2,
-        _ => return None,
-    };
-    Some(Message {
-        channel: values.get(at)?.bytes()?.clone(),
-        payload: values.get(at + 1)?.bytes()?.clone(),
+fn read(message: &Msg) -> Result<Message, RedisError> {
+    let channel: Vec<u8> = message.get_channel()?;
+    let payload: Vec<u8> = message.get_payload()?;
+    Ok(Message {
+        channel: channel.into(),
+        payload: payload.into(),
     })
 }

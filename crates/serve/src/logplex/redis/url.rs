@@ -4,6 +4,7 @@ use std::fmt;
 
 use logweir_net::resolve::Target;
 use percent_encoding::percent_decode_str;
+use redis::{ProtocolVersion, RedisConnectionInfo};
 
 /// Redis' own port.
 const PORT: u16 = 6379;
@@ -17,9 +18,9 @@ pub struct RedisUrl {
     /// Whose certificate it must be; none without TLS.
     pub(super) tls: Option<String>,
     /// Name and password; the name may be empty.
-    pub(super) credential: Option<(String, String)>,
+    credential: Option<(String, String)>,
     /// Which of its databases.
-    pub(super) database: u32,
+    database: u32,
     /// What shards are sorted by: the fragment, or else the whole URL.
     sort_key: String,
 }
@@ -70,6 +71,20 @@ impl RedisUrl {
             database,
             sort_key: url.fragment().unwrap_or(text).to_owned(),
         })
+    }
+
+    /// What is said first on a connection: to servers of Logplex's age too, so that they are not
+    /// asked for RESP3 and not told which library this is.
+    pub(super) fn login(&self) -> RedisConnectionInfo {
+        let login = RedisConnectionInfo::default()
+            .set_protocol(ProtocolVersion::RESP2)
+            .set_skip_set_lib_name()
+            .set_db(self.database.into());
+        match &self.credential {
+            None => login,
+            Some((name, password)) if name.is_empty() => login.set_password(password),
+            Some((name, password)) => login.set_username(name).set_password(password),
+        }
     }
 
     /// What shards are sorted by.
