@@ -287,6 +287,7 @@ async fn no_line_is_lost_or_doubled_when_nodes_come_and_go_in_order() {
     let load = Load::start(&[&nodes[0], &nodes[1]], &channels);
     Load::flows(&sinks).await;
     stop(&mut nodes[2]).await;
+    let said = nodes[2].role.as_ref().expect("a role").stderr().join("\n");
     nodes.truncate(2);
     all_know(&nodes).await;
     Load::flows(&sinks).await;
@@ -302,7 +303,7 @@ async fn no_line_is_lost_or_doubled_when_nodes_come_and_go_in_order() {
         .collect();
     assert!(
         missing.is_empty(),
-        "{} of {}: {missing:?}",
+        "{} of {}: {missing:?}\nThe node that ended said:\n{said}",
         missing.len(),
         posted.len()
     );

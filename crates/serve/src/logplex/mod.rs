@@ -36,6 +36,7 @@ mod tail;
 
 use std::sync::{Arc, OnceLock};
 
+use logweir_net::shutdown::Shutdown;
 use logweir_route::Exchange;
 use tokio_util::task::TaskTracker;
 
@@ -86,12 +87,33 @@ pub struct Logplex {
 impl Logplex {
     /// Ends the queues of this process when it stops and `producers` and those who bring lines
     /// here are over.
-    pub(crate) fn end_with(&self, mut producers: Vec<TaskTracker>, context: &ServeContext) {
+    pub(crate) fn end_with(
+        self: &Arc<Self>,
+        mut producers: Vec<TaskTracker>,
+        context: &ServeContext,
+    ) {
         producers.push(self.begun.clone());
         end_with(&self.exchange, &producers, context);
         if let Some(cluster) = &self.cluster {
             cluster.end_with(&producers, context);
         }
+        // Drains go with this, and lines that still come have to find them.
+        let kept = Arc::clone(self);
+        let Shutdown {
+            stop,
+            abort,
+            tracker,
+        } = context.shutdown.clone();
+        tracker.spawn(async move {
+            stop.cancelled().await;
+            let over = async {
+                for lines in &producers {
+                    lines.wait().await;
+                }
+            };
+            abort.run_until_cancelled(over).await;
+            drop(kept);
+        });
     }
 
     /// Says who calls, if operators want to know.
