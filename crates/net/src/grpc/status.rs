@@ -4,6 +4,8 @@ use h2::Reason;
 use http::{HeaderMap, HeaderValue};
 use tonic::{Code, Status, metadata::MetadataValue};
 
+use crate::dial::SendError;
+
 /// In the metadata of a call's status: the server has not begun with it, so that it may be made
 /// again.
 pub const NOT_BEGUN: &str = "logweir-not-begun";
@@ -38,11 +40,7 @@ pub fn status_from_error(error: &(dyn Error + 'static)) -> Status {
         if let Some(broken) = error.downcast_ref::<h2::Error>() {
             return from_h2(broken);
         }
-        if error
-            .downcast_ref::<hyper::Error>()
-            .is_some_and(hyper::Error::is_canceled)
-        {
-            // The connection ended before it was sent.
+        if error.downcast_ref().is_some_and(unsent) {
             return not_begun(format!("connection lost: {error}"));
         }
         if let Some(broken) = error.downcast_ref::<std::io::Error>() {
@@ -51,6 +49,14 @@ pub fn status_from_error(error: &(dyn Error + 'static)) -> Status {
         cause = error.source();
     }
     Status::unavailable(format!("connection lost: {error}"))
+}
+
+/// Whether the connection ended before the request was sent.
+fn unsent(error: &SendError) -> bool {
+    match error {
+        SendError::Closed => true,
+        SendError::Http(error) => error.is_canceled(),
+    }
 }
 
 /// `Unavailable`, and the call may be made again elsewhere.
