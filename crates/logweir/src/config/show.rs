@@ -17,6 +17,17 @@ pub(crate) fn show(settings: &Settings) -> Result<String, toml::ser::Error> {
     toml::to_string(&table)
 }
 
+/// Puts [`REDACTED`] in the place of a secret. What is not set is shown as it is.
+fn hide(value: &mut Value) {
+    match value {
+        Value::String(text) if text.is_empty() => {}
+        Value::Array(items) => items.iter_mut().for_each(hide),
+        // Names of headers are no secret, and tell drains apart.
+        Value::Table(inner) => inner.iter_mut().for_each(|(_, value)| hide(value)),
+        value => *value = Value::String(REDACTED.into()),
+    }
+}
+
 fn redact(table: &mut Table, path: &str, keys: &[Key]) {
     for (name, value) in table.iter_mut() {
         let path = match path {
@@ -25,13 +36,7 @@ fn redact(table: &mut Table, path: &str, keys: &[Key]) {
         };
         let key = keys.iter().find(|key| key.path == path);
         match (key, value) {
-            // Names of headers are no secret, and tell drains apart.
-            (Some(key), Value::Table(inner)) if key.secret => {
-                for (_, value) in inner.iter_mut() {
-                    *value = Value::String(REDACTED.into());
-                }
-            }
-            (Some(key), value) if key.secret => *value = Value::String(REDACTED.into()),
+            (Some(key), value) if key.secret => hide(value),
             (Some(key), Value::Array(items)) => {
                 if let Kind::Tables(inner) = &key.kind {
                     for item in items.iter_mut().filter_map(Value::as_table_mut) {
@@ -74,17 +79,19 @@ mod tests {
             headers: [("X-Key".to_owned(), "very secret".to_owned().into())].into(),
             ..DrainConfig::default()
         });
+        settings.logplex.redis.shards = vec!["redis://:very secret@one".to_owned()];
         let text = show(&settings).expect("shows");
         assert!(!text.contains("very secret"), "{text}");
         assert!(text.contains("X-Key = "), "{text}");
         assert!(!text.contains(&"0f".repeat(32)), "{text}");
-        assert_eq!(text.matches(REDACTED).count(), 4, "{text}");
+        assert_eq!(text.matches(REDACTED).count(), 5, "{text}");
         assert!(text.contains("url = \"https://uaa.example\""), "{text}");
         let mut read: Settings = toml::from_str(&text).expect("is a configuration");
         let uaa = read.auth.uaa.as_mut().expect("there");
         uaa.client_secret = "very secret".into();
         read.auth.tokens[0].sha256 = "0f".repeat(32);
         read.drains.clone_from(&settings.drains);
+        read.logplex.redis.shards = settings.logplex.redis.shards.clone();
         assert_eq!(read, settings);
         assert!(!format!("{settings:?}").contains("very secret"));
     }

@@ -60,6 +60,10 @@ fn secrets_are_marked() {
         secrets,
         [
             "log_cache_auth_proxy.uaa.client_secret",
+            "logplex.auth_key",
+            "logplex.redis.url",
+            "logplex.redis.shards",
+            "logplex.cluster.redis_url",
             "names.client_secret",
             "dropsonde.legacy.secret",
             "auth.uaa.client_secret"
