@@ -136,13 +136,15 @@ impl Front {
         body: Option<&Value>,
     ) -> Result<Request<body::Body>, Failure> {
         let base = &self.base;
+        // Changes without a body say it too: no page in a browser can make one unasked.
+        let changes = method != Method::GET;
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{base}{path}"));
         if let Some(authorization) = &self.authorization {
             request = request.header(header::AUTHORIZATION, authorization);
         }
-        if body.is_some() {
+        if changes {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
         let body = body.map_or_else(body::empty, |json| body::full(json.to_string()));

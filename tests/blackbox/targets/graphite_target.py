@@ -59,7 +59,11 @@ def read(directory):
         for name in names:
             path = os.path.join(place, name)
             metric = os.path.relpath(path, root)[: -len(".wsp")].replace(os.sep, ".")
-            (start, _, step), values = whisper.fetch(path, 0)
+            try:
+                (start, _, step), values = whisper.fetch(path, 0)
+            except whisper.CorruptWhisperFile:
+                # Its head is being written: what asks again finds it whole.
+                continue
             points = [[start + i * step, value] for i, value in enumerate(values)]
             found[metric] = [point for point in points if point[1] is not None]
     json.dump(found, sys.stdout)
