@@ -310,7 +310,7 @@ impl Scratch {
     /// included.
     fn least_loaded(&mut self, index: &Index, group: &Group, span: Span) -> u32 {
         let count = group.members.len();
-        let first = self.drawn() % count;
+        let first = self.drawn(count);
         let turned = (0..count).map(|step| group.members[(first + step) % count]);
         let load = |slot: &u32| {
             let waiting = index.members.get(*slot).map_or(0, |own| own.queue.load());
@@ -324,14 +324,13 @@ impl Scratch {
         chosen
     }
 
-    /// Where to begin among members with equal loads: Knuth's linear congruential sequence. A
-    /// count of turns would give every group the same member again and again where an
-    /// envelope has as many groups as a group has members.
-    fn drawn(&mut self) -> usize {
-        self.turn = self.turn.wrapping_mul(6_364_136_223_846_793_005);
-        self.turn = self.turn.wrapping_add(1_442_695_040_888_963_407);
-        // The low bits of such a sequence have short periods.
-        usize::try_from(self.turn >> 33).unwrap_or(0)
+    /// Where to begin among members with equal loads: multiples of the golden ratio, which
+    /// fall evenly however many of them are left out. A mere count would give a group the
+    /// same member again and again where an envelope has as many groups as that has members.
+    fn drawn(&mut self, count: usize) -> usize {
+        self.turn = self.turn.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let part = u128::from(self.turn) * count as u128;
+        usize::try_from(part >> 64).unwrap_or(0)
     }
 
     fn assigned(&self, slot: u32) -> usize {
