@@ -11,6 +11,6 @@ mod types;
 pub use limits::StoreLimits;
 pub use query::{Cursor, Page, Query};
 pub use store::{
-    Block, Expired, Head, Home, Put, Scan, SourceMeta, Sources, Store, StoreStats, Unsaved,
+    Block, Expired, Head, Home, Passing, Put, Scan, SourceMeta, Sources, Store, StoreStats, Unsaved,
 };
 pub use types::Types;

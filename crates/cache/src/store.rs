@@ -48,7 +48,7 @@ use crate::{
 pub use block::{Head, Home};
 use pack::Packer;
 pub use saving::{Block, Unsaved};
-pub use scan::Scan;
+pub use scan::{Passing, Scan};
 use shard::{Cause, Shard, Shared, Terms};
 use source::Filled;
 use sources::Order;

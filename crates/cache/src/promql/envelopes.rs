@@ -14,10 +14,11 @@ mod identity;
 mod message;
 mod names;
 mod store;
+mod texts;
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::HashTable;
 use logweir_proto::fields::fields;
 
 use super::{
@@ -27,21 +28,19 @@ use super::{
     series::{ReadError, Sample, Selected, Selection, Series},
     sources::{SOURCE_ID, is_wanted},
 };
-use crate::types::Types;
+use crate::{store::Passing, types::Types};
 use identity::{Around, Identities, Identity};
 use message::Message;
 use names::Names;
 pub use names::{Metric, metric_name};
 pub use store::StoreSeries;
+use texts::Texts;
 
 /// Keys of fields: number and wire type.
 mod key {
     /// Of an envelope.
     pub(super) const INSTANCE: u64 = 8 << 3 | 2;
     pub(super) const TAG: u64 = 9 << 3 | 2;
-    /// The halves of a tag.
-    pub(super) const NAME: u64 = 1 << 3 | 2;
-    pub(super) const VALUE: u64 = 2 << 3 | 2;
 }
 
 const MILLISECOND: i64 = 1_000_000;
@@ -86,8 +85,11 @@ pub struct Gathering<'a> {
     names: Names<'a>,
     identities: Identities,
     series: Vec<Building>,
-    by_labels: HashMap<Labels, usize>,
-    texts: HashMap<Box<str>, Arc<str>>,
+    /// Places in `series`, by the hash of their labels, which is kept with them.
+    by_labels: HashTable<(u64, usize)>,
+    texts: Texts,
+    /// Room for the two parts of an envelope together.
+    whole: Vec<u8>,
     source: Arc<str>,
     /// What may still be had, in samples.
     room: usize,
@@ -117,8 +119,9 @@ impl<'a> Gathering<'a> {
             names: Names::new(selection.matchers),
             identities: Identities::default(),
             series: Vec::new(),
-            by_labels: HashMap::new(),
-            texts: HashMap::new(),
+            by_labels: HashTable::new(),
+            texts: Texts::default(),
+            whole: Vec::new(),
             source: Arc::from(""),
             room: selection.most_samples,
         }
@@ -150,14 +153,16 @@ impl<'a> Gathering<'a> {
         true
     }
 
-    /// Takes what is wanted of an envelope of the source. It must be well-formed; its
-    /// fields for timestamp and source are not looked at.
+    /// Takes what is wanted of an envelope of the source. It must be well-formed; its fields
+    /// for timestamp and source are not looked at.
     ///
     /// # Errors
     /// [`ReadError::TooManySamples`].
-    pub fn add(&mut self, timestamp: i64, envelope: &[u8]) -> Result<(), ReadError> {
-        let Some((message, around)) = Message::first(envelope) else {
-            return Ok(());
+    pub fn add(&mut self, passing: Passing<'_>) -> Result<(), ReadError> {
+        let end = self.identities.end(passing);
+        let first = end.and_then(|end| Message::first(passing.start, end));
+        let Some((message, around)) = first else {
+            return self.add_unknown(passing, None);
         };
         let mut print = None;
         let added = message.each(|metric| {
@@ -167,7 +172,9 @@ impl<'a> Gathering<'a> {
             let identities = &self.identities;
             let print = *print.get_or_insert_with(|| identities.print_around(around));
             match identities.find_form(print, around, name) {
-                Some(series) => self.sample(series, timestamp, metric.value).map_err(Some),
+                Some(series) => self
+                    .sample(series, passing.timestamp, metric.value)
+                    .map_err(Some),
                 None => Err(None),
             }
         });
@@ -175,16 +182,30 @@ impl<'a> Gathering<'a> {
             Ok(()) => Ok(()),
             Err(Some(error)) => Err(error),
             // What was taken of it already is the same again.
-            Err(None) => self.add_unknown(timestamp, envelope, around),
+            Err(None) => self.add_unknown(passing, Some(around)),
         }
     }
 
     /// The same for an envelope that looks like none before it.
     fn add_unknown(
         &mut self,
+        passing: Passing<'_>,
+        around: Option<Around<'_>>,
+    ) -> Result<(), ReadError> {
+        let mut whole = std::mem::take(&mut self.whole);
+        whole.clear();
+        whole.extend_from_slice(passing.start);
+        whole.extend_from_slice(passing.end);
+        let added = self.add_whole(passing.timestamp, &whole, around);
+        self.whole = whole;
+        added
+    }
+
+    fn add_whole(
+        &mut self,
         timestamp: i64,
         envelope: &[u8],
-        around: Around<'_>,
+        around: Option<Around<'_>>,
     ) -> Result<(), ReadError> {
         let (mut last, mut messages) = (None, 0);
         let mut identity = self.identities.begin();
@@ -200,7 +221,9 @@ impl<'a> Gathering<'a> {
                 }
             }
         }
-        let print = self.identities.print_around(around);
+        // Of several messages the last one counts, which a form does not tell.
+        let form = around.filter(|_| messages == 1);
+        let form = form.map(|around| (self.identities.print_around(around), around));
         let added = last.map_or(Ok(()), |message| {
             message.each(|metric| {
                 let Some(name) = self.names.find(metric.name, metric.types, metric.unit) else {
@@ -210,14 +233,13 @@ impl<'a> Gathering<'a> {
                     Some(known) => known,
                     None => self.meet(envelope, &mut identity, name)?,
                 };
-                // Of several messages the last one counts, which a form does not tell.
-                if messages == 1 {
+                if let Some((print, around)) = form {
                     self.identities.remember_form(print, around, name, series);
                 }
                 self.sample(series, timestamp, metric.value)
             })
         });
-        self.identities.end(identity);
+        self.identities.finish(identity);
         added
     }
 
@@ -231,9 +253,21 @@ impl<'a> Gathering<'a> {
         let Some(building) = building.filter(|_| !self.view.only_labels) else {
             return Ok(());
         };
+        let last = building.samples.last_mut();
+        let later = last.as_ref().is_none_or(|(before, _)| *before <= timestamp);
+        if self.selection.only_newest {
+            if self.view.mode.at(timestamp) > self.selection.end_ms {
+                return Ok(());
+            }
+            if let Some(last) = last {
+                if later {
+                    *last = (timestamp, value);
+                }
+                return Ok(());
+            }
+        }
         self.room = self.room.checked_sub(1).ok_or(ReadError::TooManySamples)?;
-        let last = building.samples.last();
-        building.in_order &= last.is_none_or(|(before, _)| *before <= timestamp);
+        building.in_order &= later;
         building.samples.push((timestamp, value));
         Ok(())
     }
@@ -247,16 +281,7 @@ impl<'a> Gathering<'a> {
     ) -> Result<Option<usize>, ReadError> {
         let (labels, bytes) = self.labels(envelope, identity, name);
         let series = if self.wants(&labels) {
-            let next = self.series.len();
-            let at = *self.by_labels.entry(labels.clone()).or_insert(next);
-            if at == next {
-                self.series.push(Building {
-                    labels,
-                    samples: Vec::new(),
-                    in_order: true,
-                });
-            }
-            Some(at)
+            Some(self.place(labels))
         } else {
             None
         };
@@ -267,44 +292,49 @@ impl<'a> Gathering<'a> {
         Ok(series)
     }
 
+    /// The place of the series of these labels, which is made if there is none.
+    fn place(&mut self, labels: Labels) -> usize {
+        // All texts are shared: who has the same ones has them at the same places.
+        let hash = self.identities.hash(labels.addresses());
+        let has = |(_, at): &(u64, usize)| {
+            let building = self.series.get(*at);
+            building.is_some_and(|building| building.labels == labels)
+        };
+        if let Some((_, known)) = self.by_labels.find(hash, has) {
+            return *known;
+        }
+        let next = self.series.len();
+        self.by_labels
+            .insert_unique(hash, (hash, next), |(hash, _)| *hash);
+        self.series.push(Building {
+            labels,
+            samples: Vec::new(),
+            in_order: true,
+        });
+        next
+    }
+
     fn labels(&mut self, envelope: &[u8], identity: &Identity<'_>, name: usize) -> (Labels, usize) {
         let mut builder = Labels::default().edit();
         let mut bytes = 0;
         for tag in identity.tags(envelope) {
-            let (mut label, mut value) = ("", "");
-            for field in fields(tag) {
-                match field.key {
-                    key::NAME => label = field.text(),
-                    key::VALUE => value = field.text(),
-                    _ => {}
-                }
-            }
             bytes += tag.len();
-            let (label, value) = (self.text(label), self.text(value));
+            let (label, value) = self.texts.of_tag(tag);
             builder.set(label, value);
         }
         let instance = std::str::from_utf8(identity.instance).unwrap_or_default();
         if !instance.is_empty() {
-            builder.set(self.text("instance_id"), self.text(instance));
+            let instance = self.texts.share(instance);
+            builder.set(self.texts.share("instance_id"), instance);
         }
-        builder.set(self.text(SOURCE_ID), Arc::clone(&self.source));
+        builder.set(self.texts.share(SOURCE_ID), Arc::clone(&self.source));
         if self.labelled
             && let Some(metric) = self.names.get(name)
         {
             let metric = Arc::clone(&metric.name);
-            builder.set(self.text(METRIC_NAME), metric);
+            builder.set(self.texts.share(METRIC_NAME), metric);
         }
         (builder.build(), bytes)
-    }
-
-    /// Series share their texts.
-    fn text(&mut self, text: &str) -> Arc<str> {
-        if let Some(known) = self.texts.get(text) {
-            return Arc::clone(known);
-        }
-        let shared: Arc<str> = text.into();
-        self.texts.insert(text.into(), Arc::clone(&shared));
-        shared
     }
 
     /// Names and sources were looked at before; a tag may have the name of a label that is
@@ -336,17 +366,23 @@ impl<'a> Gathering<'a> {
     }
 }
 
+impl Mode {
+    /// The time of a sample (milliseconds since 1970) of an envelope with this timestamp.
+    fn at(self, timestamp: i64) -> i64 {
+        match self {
+            Mode::LogCache => timestamp.div_euclid(SECOND).saturating_mul(1000),
+            Mode::Modern => timestamp.div_euclid(MILLISECOND),
+        }
+    }
+}
+
 /// Of several samples of one instant the last one stays.
 fn samples(mut found: Vec<(i64, f64)>, in_order: bool, mode: Mode) -> Arc<[Sample]> {
     if !in_order {
         found.sort_by_key(|(timestamp, _)| *timestamp);
     }
-    let at = |timestamp: i64| match mode {
-        Mode::LogCache => timestamp.div_euclid(SECOND).saturating_mul(1000),
-        Mode::Modern => timestamp.div_euclid(MILLISECOND),
-    };
     for (timestamp, _) in &mut found {
-        *timestamp = at(*timestamp);
+        *timestamp = mode.at(*timestamp);
     }
     found.dedup_by(|later, kept| {
         let same = later.0 == kept.0;

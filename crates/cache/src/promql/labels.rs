@@ -58,6 +58,14 @@ impl Labels {
             .map(|(name, value)| (name.as_ref(), value.as_ref()))
     }
 
+    /// Where the texts are in memory.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = usize> {
+        let place = |text: &Arc<str>| Arc::as_ptr(text).addr();
+        self.0
+            .iter()
+            .flat_map(move |(name, value)| [place(name), place(value)])
+    }
+
     /// How many labels there are.
     pub fn len(&self) -> usize {
         self.0.len()

@@ -65,6 +65,9 @@ pub struct Selection<'a> {
     /// The most samples that may be had. A reader that finds more stops with
     /// [`ReadError::TooManySamples`] before it holds them all.
     pub most_samples: usize,
+    /// Of each series only the last sample up to `end_ms` is looked at: others may be left
+    /// out.
+    pub only_newest: bool,
 }
 
 impl Selection<'_> {

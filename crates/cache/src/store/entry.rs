@@ -14,6 +14,8 @@
 
 use std::ops::Range;
 
+use logweir_proto::fields::fields;
+
 /// What is said of an entry by its first byte.
 mod flag {
     /// The envelope begins with its timestamp, in its shortest form.
@@ -62,7 +64,7 @@ impl Before {
     ) {
         let (mut flags, mut body) = without_head(source, timestamp, envelope);
         let model = block.get(self.model.clone()).unwrap_or_default();
-        let tail = common_end(model, body);
+        let tail = whole_fields(body, common_end(model, body));
         if tail >= TAIL_BYTES {
             flags |= flag::TAIL;
             body = &body[..body.len() - tail];
@@ -112,6 +114,11 @@ impl Entry {
     pub(crate) fn body<'a>(&self, block: &'a [u8]) -> (&'a [u8], &'a [u8]) {
         let part = |range: &Range<usize>| block.get(range.clone()).unwrap_or_default();
         (part(&self.body), part(&self.tail))
+    }
+
+    /// Where what it has in common with the model is in the block.
+    pub(crate) fn tail(&self) -> &Range<usize> {
+        &self.tail
     }
 
     /// Appends the envelope as it came.
@@ -246,6 +253,17 @@ fn common_end(model: &[u8], body: &[u8]) -> usize {
     let (model, body) = (&model[..model.len() - same], &body[..body.len() - same]);
     let bytes = model.iter().rev().zip(body.iter().rev());
     same + bytes.take_while(|(a, b)| a == b).count()
+}
+
+/// How much of a common end is fields as a whole: those who walk through a block know the
+/// fields in it once they saw them, wherever the rest ends.
+fn whole_fields(body: &[u8], common: usize) -> usize {
+    if common < TAIL_BYTES {
+        return common;
+    }
+    let from = body.len() - common;
+    let next = fields(body).find(|field| field.start >= from);
+    next.map_or(0, |field| body.len() - field.start)
 }
 
 fn varint_into(out: &mut [u8], mut value: u64) -> usize {

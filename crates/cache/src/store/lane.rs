@@ -12,6 +12,9 @@ pub(crate) const BLOCK_BYTES: usize = 32 << 10;
 /// this takes no less memory, as it compresses worse, and a third more time.
 const SMALL_BLOCK_BYTES: usize = 8 << 10;
 
+/// Of one number after another, the upper bits of this many times as much are spread evenly.
+const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+
 /// Blocks in the order in which they came.
 #[derive(Debug)]
 pub(crate) struct Lane {
@@ -53,18 +56,24 @@ impl Lane {
         }
     }
 
-    /// How large the open block may become.
-    pub(crate) fn full(&self) -> usize {
-        self.sealed_bytes.clamp(SMALL_BLOCK_BYTES, BLOCK_BYTES)
+    /// How large the open block, whose first envelope has this sequence number, may become:
+    /// a quarter more or less than usual. Thousands of sources that are written to alike
+    /// would fill all their blocks at once, and who comes then would wait until they are
+    /// compressed.
+    pub(crate) fn full(&self, first: u64) -> usize {
+        let usual = self.sealed_bytes.clamp(SMALL_BLOCK_BYTES, BLOCK_BYTES);
+        let steps = first.wrapping_mul(GOLDEN) >> (u64::BITS - 6);
+        let steps = usize::try_from(steps).unwrap_or(0);
+        usual - usual / 4 + usual / 128 * steps
     }
 
     /// With how much room an open block begins: half of what it may have. The first of all,
     /// which may have one line for ever, grows from nothing.
-    pub(crate) fn room(&self) -> usize {
+    pub(crate) fn room(&self, first: u64) -> usize {
         let before = self.blocks.back().map_or(0, |last| last.head.raw_bytes);
         let before = usize::try_from(before).unwrap_or(0);
         // Where a bound of envelopes closes blocks early, they are all about as large.
-        (before + before / 8).min(self.full() / 2)
+        (before + before / 8).min(self.full(first) / 2)
     }
 
     /// Bytes that it takes.

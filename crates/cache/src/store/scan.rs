@@ -25,6 +25,19 @@ pub struct Scan {
     pub types: Types,
 }
 
+/// An envelope that is walked by.
+#[derive(Clone, Copy, Debug)]
+pub struct Passing<'a> {
+    /// Nanoseconds since 1970.
+    pub timestamp: i64,
+    /// Its fields, of which those for timestamp and source may lack, up to some place, …
+    pub start: &'a [u8],
+    /// … and what follows, which many have in common.
+    pub end: &'a [u8],
+    /// Whether the one before has the same end, as far as that is known.
+    pub same_end: bool,
+}
+
 /// A block that was taken hold of, so that it is walked through without a lock.
 struct Held {
     head: Head,
@@ -44,8 +57,8 @@ impl Store {
         names
     }
 
-    /// Calls `each` for envelopes of a source with its timestamp and its fields: those of
-    /// timestamp and source may lack. Those of one type come in the order of arrival.
+    /// Calls `each` for envelopes of a source. Those of one type come in the order of
+    /// arrival.
     ///
     /// # Errors
     /// What `each` returns, which ends the walk.
@@ -53,24 +66,23 @@ impl Store {
         &self,
         source_id: &str,
         scan: Scan,
-        mut each: impl FnMut(i64, &[u8]) -> Result<(), E>,
+        mut each: impl FnMut(Passing<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut whole = Vec::new();
         for held in self.hold(source_id, scan) {
             let raw = unpacked(&held.head, &held.body, &self.packer);
+            let mut before = None;
             for entry in Entries::of(&raw, held.head.first) {
                 if !(scan.start..scan.end).contains(&entry.timestamp) {
                     continue;
                 }
-                let (body, tail) = entry.body(&raw);
-                if tail.is_empty() {
-                    each(entry.timestamp, body)?;
-                    continue;
-                }
-                whole.clear();
-                whole.extend_from_slice(body);
-                whole.extend_from_slice(tail);
-                each(entry.timestamp, &whole)?;
+                let (start, end) = entry.body(&raw);
+                each(Passing {
+                    timestamp: entry.timestamp,
+                    start,
+                    end,
+                    same_end: before.as_ref() == Some(entry.tail()),
+                })?;
+                before = Some(entry.tail().clone());
             }
         }
         Ok(())

@@ -75,9 +75,9 @@ impl Source {
     ) -> Option<(u64, Bytes)> {
         self.count(1, put.timestamp, put.timestamp);
         let lane = self.lane(put.types);
-        let full = lane.full();
+        let first = lane.open.as_ref().map_or(sequence, |open| open.head.first);
+        let (full, room) = (lane.full(first), lane.room(first));
         lane.count += 1;
-        let room = lane.room();
         let open = lane.open.get_or_insert_with(|| Open::new(room));
         let key = (put.timestamp, sequence, terms.now);
         let is_full = open.append(put.source_id, key, put.envelope, full);

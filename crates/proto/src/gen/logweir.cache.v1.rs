@@ -96,6 +96,9 @@ pub struct SeriesRequest {
     /// … or of all that match.
     #[prost(bool, tag = "10")]
     pub all_sources: bool,
+    /// Only the last sample of each series up to end_ms.
+    #[prost(bool, tag = "11")]
+    pub only_newest: bool,
 }
 /// Nested message and enum types in `SeriesRequest`.
 pub mod series_request {

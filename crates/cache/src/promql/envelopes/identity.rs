@@ -2,13 +2,19 @@
 //! the metric.
 //!
 //! What a producer writes around a message is mostly the same bytes each time: those are
-//! looked up first, as they lie there. Go's encoder writes tags in an order that differs from
+//! looked up first, as they lie there. Their end, of which the store keeps one for many
+//! envelopes, has a number, so that it is compared and not hashed. Go's encoder writes tags in an order that differs from
 //! envelope to envelope: then each tag is looked at.
 
-use std::{hash::BuildHasher, ops::Range};
+use std::{
+    hash::{BuildHasher, Hasher},
+    ops::Range,
+};
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use logweir_proto::fields::Field;
+
+use crate::store::Passing;
 
 /// Most bytes of forms that are kept: in any order of six tags there are 720 of each series,
 /// which are no gain.
@@ -23,6 +29,13 @@ pub(super) struct Identities {
     /// Bytes around a message, one after the other.
     arena: Vec<u8>,
     forms: HashTable<Form>,
+    /// The numbers of what envelopes end in, and how many bytes all of them are.
+    ends: HashMap<Box<[u8]>, usize>,
+    end_bytes: usize,
+    /// The one before: mostly it is the next one too.
+    last_end: (Vec<u8>, usize),
+    /// Whether it is that of the envelope before.
+    same_end: bool,
     source: usize,
     /// Of the source.
     print: u64,
@@ -53,6 +66,7 @@ struct Form {
     start: usize,
     before: usize,
     length: usize,
+    end: usize,
     series: Option<usize>,
 }
 
@@ -61,6 +75,8 @@ struct Form {
 pub(super) struct Around<'e> {
     pub(super) before: &'e [u8],
     pub(super) after: &'e [u8],
+    /// The number of what it ends in, after those.
+    pub(super) end: usize,
 }
 
 /// What an envelope says of itself.
@@ -89,11 +105,46 @@ impl Identities {
         self.print = self.hasher.hash_one(source_id);
     }
 
+    /// One number for several.
+    pub(super) fn hash(&self, numbers: impl Iterator<Item = usize>) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        numbers.for_each(|number| hasher.write_usize(number));
+        hasher.finish()
+    }
+
+    /// The number of what an envelope ends in; none if there were too many others.
+    pub(super) fn end(&mut self, of: Passing<'_>) -> Option<usize> {
+        let end = of.end;
+        if of.same_end && self.same_end || same(&self.last_end.0, end) {
+            self.same_end = true;
+            return Some(self.last_end.1);
+        }
+        self.same_end = false;
+        let number = match self.ends.get(end) {
+            Some(known) => *known,
+            None => {
+                let bytes = self.end_bytes + end.len() + size_of::<(Box<[u8]>, usize)>();
+                if bytes > FORMS_BYTES / 2 {
+                    return None;
+                }
+                self.end_bytes = bytes;
+                // Number 0 is no end at all, before any other came.
+                let next = self.ends.len() + 1;
+                self.ends.insert(end.into(), next);
+                next
+            }
+        };
+        self.last_end.0.clear();
+        self.last_end.0.extend_from_slice(end);
+        self.last_end.1 = number;
+        self.same_end = true;
+        Some(number)
+    }
+
     /// What bytes around a message are, without the metric.
     pub(super) fn print_around(&self, around: Around<'_>) -> u64 {
-        let before = self.hasher.hash_one(around.before);
-        let after = self.hasher.hash_one(around.after);
-        self.print ^ before.rotate_left(1) ^ after
+        let parts = (around.before, around.after, around.end);
+        self.print ^ self.hasher.hash_one(parts)
     }
 
     /// The series of such bytes if they came before; `Some(None)` if nobody wants it.
@@ -107,6 +158,7 @@ impl Identities {
         let is_it = |form: &Form| {
             form.source == self.source
                 && form.name == name
+                && form.end == around.end
                 && form.before == around.before.len()
                 && form.length == around.before.len() + around.after.len()
                 && self
@@ -114,7 +166,7 @@ impl Identities {
                     .get(form.start..form.start + form.length)
                     .is_some_and(|bytes| {
                         let (before, after) = bytes.split_at(form.before);
-                        before == around.before && after == around.after
+                        same(before, around.before) && same(after, around.after)
                     })
         };
         let form = self.forms.find(with_name(print, name), is_it)?;
@@ -129,7 +181,7 @@ impl Identities {
         series: Option<usize>,
     ) {
         let length = around.before.len() + around.after.len();
-        if self.arena.len() + length + size_of::<Form>() * self.forms.len() > FORMS_BYTES {
+        if self.arena.len() + length + size_of::<Form>() * self.forms.len() > FORMS_BYTES / 2 {
             return;
         }
         let form = Form {
@@ -139,6 +191,7 @@ impl Identities {
             start: self.arena.len(),
             before: around.before.len(),
             length,
+            end: around.end,
             series,
         };
         self.arena.extend_from_slice(around.before);
@@ -157,7 +210,7 @@ impl Identities {
         }
     }
 
-    pub(super) fn end(&mut self, identity: Identity<'_>) {
+    pub(super) fn finish(&mut self, identity: Identity<'_>) {
         self.spare = identity.tags;
     }
 
@@ -175,7 +228,7 @@ impl Identities {
             known.is_some_and(|known| {
                 known.source == self.source
                     && known.name == name
-                    && *known.instance == *identity.instance
+                    && same(&known.instance, identity.instance)
                     && known.has_tags(identity, envelope)
             })
         };
@@ -228,6 +281,12 @@ impl Identities {
         };
         with_name(common, name)
     }
+}
+
+/// Whether they are the same. No bytes are not compared: where they are nowhere in memory,
+/// vector instructions take a hundred times as long to find that out.
+fn same(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len() && (one.is_empty() || one == other)
 }
 
 fn with_name(print: u64, name: usize) -> u64 {

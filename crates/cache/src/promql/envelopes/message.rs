@@ -52,15 +52,36 @@ impl<'e> Message<'e> {
         }
     }
 
-    /// The first of an envelope, and what is around it.
-    pub(super) fn first(envelope: &'e [u8]) -> Option<(Self, Around<'e>)> {
-        fields(envelope).find_map(|field| {
+    /// The first that is whole in the start of an envelope, and what is around it. `end` is
+    /// the number of what follows that start.
+    pub(super) fn first(start: &'e [u8], end: usize) -> Option<(Self, Around<'e>)> {
+        if let Some((message, after)) = Self::usual(start) {
+            let before = &[];
+            return Some((message, Around { before, after, end }));
+        }
+        fields(start).find_map(|field| {
             let around = Around {
-                before: envelope.get(..field.start)?,
-                after: envelope.get(field.end..)?,
+                before: start.get(..field.start)?,
+                after: start.get(field.end..)?,
+                end,
             };
             Self::of(field).map(|message| (message, around))
         })
+    }
+
+    /// A message as most encoders write it: first, in less than 128 bytes.
+    fn usual(start: &'e [u8]) -> Option<(Self, &'e [u8])> {
+        let [key, length @ 0..0x80, rest @ ..] = start else {
+            return None;
+        };
+        let (message, after) = rest.split_at_checked(usize::from(*length))?;
+        let message = match u64::from(*key) {
+            key::COUNTER => Self::Counter(message),
+            key::GAUGE => Self::Gauge(message),
+            key::TIMER => Self::Timer(message),
+            _ => return None,
+        };
+        Some((message, after))
     }
 
     /// Calls `each` for every value, until it fails.

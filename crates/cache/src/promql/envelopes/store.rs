@@ -46,13 +46,13 @@ impl StoreSeries<'_> {
                 continue;
             }
             self.go_on()?;
-            self.store.scan(&source, scan, |timestamp, envelope| {
+            self.store.scan(&source, scan, |passing| {
                 looked_at.set(looked_at.get() + 1);
                 if looked_at.get() == UNSEEN {
                     looked_at.set(0);
                     self.go_on()?;
                 }
-                gathering.add(timestamp, envelope)
+                gathering.add(passing)
             })?;
         }
         Ok(gathering.finish())

@@ -320,6 +320,7 @@ fn what_is_read_is_bounded_and_can_be_interrupted() {
         start_ms: 0,
         end_ms: 10_000_000,
         most_samples,
+        only_newest: false,
     };
     let reader = |interrupt| StoreSeries {
         store: &store,
@@ -360,6 +361,7 @@ fn only_sources_of_the_scope_are_read() {
             start_ms: 0,
             end_ms: 10_000,
             most_samples: 100,
+            only_newest: false,
         };
         let (found, metrics) = reader.gather(selection).unwrap();
         assert_eq!(found.series.len(), 1);
@@ -376,12 +378,15 @@ proptest! {
             (0_i64..60_000, "[ab]", prop::collection::btree_map("[cd]", "[0-1]?", 0..3), "[x.]{1,2}", 0_u64..9),
             1..60,
         ),
+        newest in 0_i64..60_000,
     ) {
         let store = store();
-        let mut expected: BTreeMap<String, BTreeMap<i64, (i64, u64)>> = BTreeMap::new();
+        let mut expected: BTreeMap<String, BTreeMap<i64, u64>> = BTreeMap::new();
         for (at, source, tags, name, total) in &envelopes {
             let timestamp = at * MILLISECOND;
-            let tags: Vec<(&str, &str)> = tags.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+            // Long enough that the store keeps one for several envelopes.
+            let common = [("deployment", "the one of all of them")];
+            let tags: Vec<(&str, &str)> = tags.iter().map(|(k, v)| (k.as_str(), v.as_str())).chain(common).collect();
             keep(&store, &envelope(source, timestamp, &tags, counter(name, *total)));
             let own = [("source_id", source.as_str()), ("instance_id", "0")];
             let name = metric_name(name);
@@ -389,7 +394,7 @@ proptest! {
                 tags.into_iter().chain(own).chain([("__name__", &*name)]),
             );
             // The later envelope of a time counts.
-            expected.entry(labels.to_string()).or_default().insert(*at, (*at, *total));
+            expected.entry(labels.to_string()).or_default().insert(*at, *total);
         }
         let matchers = [Matcher::new("source_id", MatchOp::Regex, ".*").unwrap()];
         let reader = StoreSeries {
@@ -398,14 +403,24 @@ proptest! {
             scope: None,
             interrupt: &|| None,
         };
-        let selection = Selection { matchers: &matchers, start_ms: 0, end_ms: 60_000, most_samples: 10_000 };
-        let found = reader.select(selection).unwrap();
-        prop_assert_eq!(found.series.len(), expected.len());
-        for series in found.series {
-            let expected = &expected[&series.labels.to_string()];
-            let samples: Vec<_> = series.samples.iter().map(|s| (s.at, s.value)).collect();
-            let expected: Vec<_> = expected.values().map(|(at, total)| (*at, *total as f64)).collect();
-            prop_assert_eq!(samples, expected);
+        for only_newest in [false, true] {
+            let end_ms = if only_newest { newest } else { 60_000 };
+            let selection = Selection { matchers: &matchers, start_ms: 0, end_ms, most_samples: 10_000, only_newest };
+            let found = reader.select(selection).unwrap();
+            let expected = expected.iter().map(|(labels, samples)| {
+                let samples = samples.range(..=end_ms).map(|(at, total)| (*at, *total as f64));
+                let mut samples: Vec<_> = samples.collect();
+                if only_newest {
+                    samples.drain(..samples.len().saturating_sub(1));
+                }
+                (labels.clone(), samples)
+            });
+            let expected: BTreeMap<_, _> = expected.filter(|(_, samples)| !samples.is_empty()).collect();
+            let found: BTreeMap<_, _> = found.series.iter().map(|series| {
+                let samples = series.samples.iter().map(|sample| (sample.at, sample.value));
+                (series.labels.to_string(), samples.collect::<Vec<_>>())
+            }).collect();
+            prop_assert_eq!(found, expected);
         }
     }
 }

@@ -17,12 +17,17 @@ impl Evaluator<'_> {
         from: i64,
         to: i64,
     ) -> Result<Vec<Series>, EvalError> {
-        let selected = self.reader.select(Selection {
+        self.read_selection(Selection {
             matchers,
             start_ms: from,
             end_ms: to,
             most_samples: self.budget.room(),
-        })?;
+            only_newest: false,
+        })
+    }
+
+    fn read_selection(&self, selection: Selection<'_>) -> Result<Vec<Series>, EvalError> {
+        let selected = self.reader.select(selection)?;
         for series in &selected.series {
             self.budget.charge(Use::samples(series.samples.len()))?;
             self.budget.work(series.samples.len())?;
@@ -65,7 +70,14 @@ impl Evaluator<'_> {
         take: impl Fn(&Sample) -> f64,
     ) -> Result<Table, EvalError> {
         let (first, last) = (time(self.steps.start), time(self.last_step()));
-        let series = self.read(matchers, first.saturating_sub(LOOKBACK_MS), last)?;
+        let series = self.read_selection(Selection {
+            matchers,
+            start_ms: first.saturating_sub(LOOKBACK_MS),
+            end_ms: last,
+            most_samples: self.budget.room(),
+            // Of one instant no other sample is seen.
+            only_newest: first == last,
+        })?;
         let mut rows = Vec::with_capacity(series.len());
         for Series { labels, samples } in series {
             self.budget.charge(Use::values(1, self.steps.count))?;

@@ -189,3 +189,32 @@ fn an_envelope_larger_than_all_the_room_is_counted_as_gone() {
     assert_eq!(store.meta_of("quiet").unwrap().count, 1);
     assert_eq!(store.stats().expired.budget, 1);
 }
+
+#[test]
+fn sources_that_get_as_much_do_not_fill_their_blocks_at_once() {
+    const SOURCES: usize = 1_000;
+    let store = Store::new(roomy());
+    let sealed = || -> usize {
+        let shards = (0..SHARDS).map(|index| {
+            let shard = store.shard(index);
+            let lanes = shard.sources.iter().flatten().flat_map(|one| &one.lanes);
+            lanes.map(|lane| lane.blocks.len()).sum::<usize>()
+        });
+        shards.sum()
+    };
+    let (mut before, mut most) = (0, 0);
+    // Three blocks of each.
+    for line in 0_i64.. {
+        for source in 0..SOURCES {
+            let text = noise(line * 1_000 + i64::try_from(source).unwrap());
+            put(&store, line, &format!("source-{source:04}"), line, &text);
+        }
+        let now = sealed();
+        most = most.max(now - before);
+        before = now;
+        if now > 3 * SOURCES {
+            break;
+        }
+    }
+    assert!(most < SOURCES / 5, "{most} of {SOURCES} at once");
+}

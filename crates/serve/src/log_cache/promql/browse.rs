@@ -108,6 +108,7 @@ async fn find(caller: &Caller<'_>, mut wanted: Wanted) -> Result<Option<Found>, 
                 start_ms: wanted.start,
                 end_ms: wanted.end,
                 most_samples,
+                only_newest: false,
             });
             all.merge(found.map_err(|error| reading.fault(error))?);
         }

@@ -58,6 +58,7 @@ pub(super) fn request(
         log_cache: view.mode == Mode::LogCache,
         most_samples: u64::try_from(selection.most_samples).unwrap_or(u64::MAX),
         only_labels: view.only_labels,
+        only_newest: selection.only_newest,
         all_sources: sources.is_none(),
         sources: sources.unwrap_or_default(),
         local_only: false,
@@ -109,6 +110,7 @@ pub(super) fn selection<'a>(request: &SeriesRequest, matchers: &'a [Matcher]) ->
         start_ms: request.start_ms,
         end_ms: request.end_ms,
         most_samples: usize::try_from(request.most_samples).unwrap_or(usize::MAX),
+        only_newest: request.only_newest,
     }
 }
 

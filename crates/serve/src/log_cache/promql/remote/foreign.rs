@@ -3,11 +3,14 @@
 
 use futures_util::{StreamExt, stream};
 use http::HeaderMap;
-use logweir_cache::promql::{
-    MatchOp, Matcher,
-    envelopes::Gathering,
-    series::ReadError,
-    sources::{is_wanted, named_sources},
+use logweir_cache::{
+    Passing,
+    promql::{
+        MatchOp, Matcher,
+        envelopes::Gathering,
+        series::ReadError,
+        sources::{is_wanted, named_sources},
+    },
 };
 use logweir_proto::{
     cache::SeriesRequest,
@@ -68,7 +71,12 @@ pub(super) async fn series(node: &Node, request: &SeriesRequest) -> Result<Found
                 let Ok(seen) = peek(frame.envelope) else {
                     continue;
                 };
-                let added = gathering.add(seen.timestamp, frame.envelope);
+                let added = gathering.add(Passing {
+                    timestamp: seen.timestamp,
+                    start: frame.envelope,
+                    end: &[],
+                    same_end: false,
+                });
                 added.map_err(|error| match error {
                     ReadError::TooManySamples => Status::resource_exhausted(error.to_string()),
                     error => Status::internal(error.to_string()),
