@@ -18,7 +18,7 @@ mod texts;
 
 use std::sync::Arc;
 
-use hashbrown::HashTable;
+use hashbrown::{HashMap, HashTable};
 use logweir_proto::fields::fields;
 
 use super::{
@@ -88,6 +88,8 @@ pub struct Gathering<'a> {
     /// Places in `series`, by the hash of their labels, which is kept with them.
     by_labels: HashTable<(u64, usize)>,
     texts: Texts,
+    /// The tags in the ends of envelopes that have no others, by the numbers of the ends.
+    by_end: HashMap<usize, Labels>,
     /// Room for the two parts of an envelope together.
     whole: Vec<u8>,
     source: Arc<str>,
@@ -100,6 +102,15 @@ struct Building {
     /// With their times in nanoseconds.
     samples: Vec<(i64, f64)>,
     in_order: bool,
+}
+
+/// An envelope as its producer writes it.
+#[derive(Clone, Copy)]
+struct Form<'e> {
+    print: u64,
+    around: Around<'e>,
+    /// Its end is fields as a whole, and all tags are among them.
+    tags_in_end: bool,
 }
 
 /// What a sample takes, in bytes: other things are counted as so many samples.
@@ -121,6 +132,7 @@ impl<'a> Gathering<'a> {
             series: Vec::new(),
             by_labels: HashTable::new(),
             texts: Texts::default(),
+            by_end: HashMap::new(),
             whole: Vec::new(),
             source: Arc::from(""),
             room: selection.most_samples,
@@ -196,20 +208,25 @@ impl<'a> Gathering<'a> {
         whole.clear();
         whole.extend_from_slice(passing.start);
         whole.extend_from_slice(passing.end);
-        let added = self.add_whole(passing.timestamp, &whole, around);
+        let added = self.add_whole(passing, &whole, around);
         self.whole = whole;
         added
     }
 
     fn add_whole(
         &mut self,
-        timestamp: i64,
+        passing: Passing<'_>,
         envelope: &[u8],
         around: Option<Around<'_>>,
     ) -> Result<(), ReadError> {
         let (mut last, mut messages) = (None, 0);
         let mut identity = self.identities.begin();
+        // Whether its end is fields as a whole, and all tags are among them.
+        let mut tags_in_end = false;
         for field in fields(envelope) {
+            if field.start == passing.start.len() {
+                tags_in_end = identity.has_no_tags();
+            }
             match field.key {
                 key::TAG => identity.tag(field),
                 key::INSTANCE => identity.instance = field.bytes(),
@@ -223,20 +240,25 @@ impl<'a> Gathering<'a> {
         }
         // Of several messages the last one counts, which a form does not tell.
         let form = around.filter(|_| messages == 1);
-        let form = form.map(|around| (self.identities.print_around(around), around));
+        let form = form.map(|around| Form {
+            print: self.identities.print_around(around),
+            around,
+            tags_in_end,
+        });
         let added = last.map_or(Ok(()), |message| {
             message.each(|metric| {
                 let Some(name) = self.names.find(metric.name, metric.types, metric.unit) else {
                     return Ok(());
                 };
-                let series = match self.identities.find(envelope, &mut identity, name) {
+                let known = form.and_then(|form| {
+                    let identities = &self.identities;
+                    identities.find_form(form.print, form.around, name)
+                });
+                let series = match known {
                     Some(known) => known,
-                    None => self.meet(envelope, &mut identity, name)?,
+                    None => self.find(envelope, &mut identity, name, form)?,
                 };
-                if let Some((print, around)) = form {
-                    self.identities.remember_form(print, around, name, series);
-                }
-                self.sample(series, timestamp, metric.value)
+                self.sample(series, passing.timestamp, metric.value)
             })
         });
         self.identities.finish(identity);
@@ -272,23 +294,49 @@ impl<'a> Gathering<'a> {
         Ok(())
     }
 
-    /// The series of an identity that comes for the first time, if it is wanted.
+    /// The series of an identity, if it is wanted.
+    fn find(
+        &mut self,
+        envelope: &[u8],
+        identity: &mut Identity<'_>,
+        name: usize,
+        form: Option<Form<'_>>,
+    ) -> Result<Option<usize>, ReadError> {
+        let series = match self.identities.find(envelope, identity, name) {
+            Some(known) => known,
+            None => self.meet(envelope, identity, name, form)?,
+        };
+        if let Some(form) = form {
+            let identities = &mut self.identities;
+            identities.remember_form(form.print, form.around, name, series);
+        }
+        Ok(series)
+    }
+
+    /// The same for one that comes for the first time.
     fn meet(
         &mut self,
         envelope: &[u8],
         identity: &mut Identity<'_>,
         name: usize,
+        form: Option<Form<'_>>,
     ) -> Result<Option<usize>, ReadError> {
-        let (labels, bytes) = self.labels(envelope, identity, name);
-        let series = if self.wants(&labels) {
-            Some(self.place(labels))
-        } else {
-            None
+        let labels = self.labels(envelope, identity, name, form);
+        let before = self.series.len();
+        let series = match self.wants(&labels) {
+            true => Some(self.place(labels)),
+            false => None,
         };
-        let taken = bytes / SAMPLE_BYTES + 1;
-        let room = self.room.checked_sub(taken);
-        self.room = room.ok_or(ReadError::TooManySamples)?;
-        self.identities.remember(envelope, identity, name, series);
+        let is_new = self.series.len() > before;
+        if is_new || series.is_none() {
+            let taken = envelope.len() / SAMPLE_BYTES + 1;
+            let room = self.room.checked_sub(taken);
+            self.room = room.ok_or(ReadError::TooManySamples)?;
+        }
+        // Mostly its form is all that there ever is of it.
+        if !is_new || form.is_none() {
+            self.identities.remember(envelope, identity, name, series);
+        }
         Ok(series)
     }
 
@@ -314,13 +362,29 @@ impl<'a> Gathering<'a> {
         next
     }
 
-    fn labels(&mut self, envelope: &[u8], identity: &Identity<'_>, name: usize) -> (Labels, usize) {
-        let mut builder = Labels::default().edit();
-        let mut bytes = 0;
-        for tag in identity.tags(envelope) {
-            bytes += tag.len();
-            let (label, value) = self.texts.of_tag(tag);
-            builder.set(label, value);
+    fn labels(
+        &mut self,
+        envelope: &[u8],
+        identity: &Identity<'_>,
+        name: usize,
+        form: Option<Form<'_>>,
+    ) -> Labels {
+        let end = form.filter(|form| form.tags_in_end);
+        let end = end.map(|form| form.around.end);
+        let shared = end.and_then(|end| self.by_end.get(&end));
+        let mut builder = match shared {
+            Some(shared) => shared.edit(),
+            None => {
+                let mut builder = Labels::default().edit();
+                for tag in identity.tags(envelope) {
+                    let (label, value) = self.texts.of_tag(tag);
+                    builder.set(label, value);
+                }
+                builder
+            }
+        };
+        if let (Some(end), None) = (end, shared) {
+            self.by_end.insert(end, builder.clone().build());
         }
         let instance = std::str::from_utf8(identity.instance).unwrap_or_default();
         if !instance.is_empty() {
@@ -334,7 +398,7 @@ impl<'a> Gathering<'a> {
             let metric = Arc::clone(&metric.name);
             builder.set(self.texts.share(METRIC_NAME), metric);
         }
-        (builder.build(), bytes)
+        builder.build()
     }
 
     /// Names and sources were looked at before; a tag may have the name of a label that is

@@ -102,9 +102,10 @@ impl Labels {
 
     /// A builder that starts from these labels.
     pub fn edit(&self) -> LabelsBuilder {
-        LabelsBuilder {
-            pairs: self.0.to_vec(),
-        }
+        // Some more are mostly added.
+        let mut pairs = Vec::with_capacity(self.0.len() + 4);
+        pairs.extend_from_slice(&self.0);
+        LabelsBuilder { pairs }
     }
 }
 
@@ -127,7 +128,7 @@ impl fmt::Display for Labels {
 }
 
 /// A label set in the making.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct LabelsBuilder {
     pairs: Vec<Label>,
 }

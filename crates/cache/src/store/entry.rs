@@ -10,7 +10,7 @@
 //! | body | always | the envelope without timestamp, source and tail |
 //!
 //! The model is the body of the last entry with `MODEL`: envelopes of a source mostly end
-//! in the same tags.
+//! in the same tags. The tail is fields as a whole.
 
 use std::ops::Range;
 

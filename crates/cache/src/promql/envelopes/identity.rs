@@ -92,6 +92,10 @@ impl Identity<'_> {
         self.tags.push(field.end - field.bytes().len()..field.end);
     }
 
+    pub(super) fn has_no_tags(&self) -> bool {
+        self.tags.is_empty()
+    }
+
     /// The entries of the map, each without its key.
     pub(super) fn tags<'e>(&self, envelope: &'e [u8]) -> impl Iterator<Item = &'e [u8]> {
         let part = |range: &Range<usize>| envelope.get(range.clone()).unwrap_or_default();

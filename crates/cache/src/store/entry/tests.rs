@@ -65,7 +65,8 @@ proptest! {
 
 #[test]
 fn what_the_block_knows_takes_no_room() {
-    let tags = [b't'; 230];
+    let mut tags = vec![b't'; 230];
+    tags[..3].copy_from_slice(b"\x4A\xE3\x01");
     let (mut block, mut before) = (Vec::new(), Before::default());
     let mut last = 0;
     for sequence in 0..10_u64 {
@@ -79,4 +80,25 @@ fn what_the_block_knows_takes_no_room() {
         before.append(&mut block, "app", (timestamp, sequence), &envelope);
     }
     assert_eq!(block.len() - last, 11);
+}
+
+#[test]
+fn what_envelopes_share_is_fields_as_a_whole() {
+    let (mut block, mut before) = (Vec::new(), Before::default());
+    let tag = b"\x4A\x14\x0A\x03job\x12\x0Dthe same tags";
+    for (sequence, instance) in [b"\x42\x0211", b"\x42\x0221", b"\x42\x0211"]
+        .into_iter()
+        .enumerate()
+    {
+        let envelope = [&instance[..], tag].concat();
+        before.append(&mut block, "app", (0, sequence as u64), &envelope);
+    }
+    let parts: Vec<_> = Entries::of(&block, 0)
+        .map(|entry| entry.body(&block))
+        .collect();
+    let whole = [b"\x42\x0211", &tag[..]].concat();
+    assert_eq!(
+        parts,
+        [(&whole[..], &b""[..]), (b"\x42\x0221", tag), (b"", &whole)]
+    );
 }
