@@ -10,7 +10,7 @@
 //! | body | always | the envelope without timestamp, source and tail |
 //!
 //! The model is the body of the last entry with `MODEL`: envelopes of a source mostly end
-//! in the same tags. The tail is fields as a whole.
+//! in the same tags. The tail of what is no log line is fields as a whole.
 
 use std::ops::Range;
 
@@ -36,6 +36,8 @@ const TAIL_BYTES: usize = 16;
 /// Keys of an envelope's first two fields.
 const TIMESTAMP: u8 = 1 << 3;
 const SOURCE_ID: u8 = 2 << 3 | 2;
+/// Key of an envelope's log message.
+const LOG: u8 = 4 << 3 | 2;
 
 /// What the next entry of a block is seen against.
 #[derive(Clone, Debug, Default)]
@@ -64,7 +66,11 @@ impl Before {
     ) {
         let (mut flags, mut body) = without_head(source, timestamp, envelope);
         let model = block.get(self.model.clone()).unwrap_or_default();
-        let tail = whole_fields(body, common_end(model, body));
+        let mut tail = common_end(model, body);
+        // Log lines are not walked through: nobody would gain by it.
+        if body.first() != Some(&LOG) {
+            tail = whole_fields(body, tail);
+        }
         if tail >= TAIL_BYTES {
             flags |= flag::TAIL;
             body = &body[..body.len() - tail];
