@@ -81,7 +81,7 @@ pub(super) async fn open(
     query.descending = true;
     query.as_they_came = request.history_apart;
     if request.history_only {
-        let history = local.history(query).await?;
+        let history = local.history(query, u64::MAX).await?;
         let first = merged(&history, &[], request.history_apart, &mut Seen::default());
         return Ok(stream::iter([Ok(first)]).boxed());
     }
@@ -103,7 +103,7 @@ pub(super) async fn open(
         }
         Ok::<_, Status>((mark, live))
     })?;
-    let history = local.history(query).await?;
+    let history = local.history(query, mark).await?;
     let mut seen = Seen::default();
     for (sequence, envelope) in &history {
         if *sequence >= mark {

@@ -266,9 +266,14 @@ impl Local {
     }
 
     /// The envelopes that a query finds, on as many pages as it takes, each with its number
-    /// among all that came. Whoever has subscribed before finds all that the subscription
-    /// has missed.
-    pub(super) async fn history(&self, mut query: Query) -> Result<Vec<(u64, Bytes)>, Status> {
+    /// among all that came. Those with numbers from `mark` on are not counted against the
+    /// limit: whoever subscribed there finds all that the subscription has missed, also
+    /// where what came since would fill the limit alone.
+    pub(super) async fn history(
+        &self,
+        mut query: Query,
+        mark: u64,
+    ) -> Result<Vec<(u64, Bytes)>, Status> {
         if query.limit == 0 {
             return Ok(Vec::new());
         }
@@ -281,7 +286,8 @@ impl Local {
         loop {
             let page = self.look(query.clone()).await?;
             let bytes = page.envelopes.iter().map(Bytes::len).sum();
-            query.limit = query.limit.saturating_sub(page.envelopes.len());
+            let earlier = page.sequences.iter().filter(|number| **number < mark);
+            query.limit = query.limit.saturating_sub(earlier.count());
             query.max_bytes = query.max_bytes.saturating_sub(bytes);
             found.extend(page.sequences.into_iter().zip(page.envelopes));
             match page.next {
