@@ -328,11 +328,10 @@ impl<'a> Gathering<'a> {
             false => None,
         };
         let is_new = self.series.len() > before;
-        if is_new || series.is_none() {
-            let taken = envelope.len() / SAMPLE_BYTES + 1;
-            let room = self.room.checked_sub(taken);
-            self.room = room.ok_or(ReadError::TooManySamples)?;
-        }
+        // What is remembered of it takes room also where it is one more of a known series.
+        let taken = envelope.len() / SAMPLE_BYTES + 1;
+        let room = self.room.checked_sub(taken);
+        self.room = room.ok_or(ReadError::TooManySamples)?;
         // Mostly its form is all that there ever is of it.
         if !is_new || form.is_none() {
             self.identities.remember(envelope, identity, name, series);

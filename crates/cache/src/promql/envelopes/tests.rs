@@ -340,6 +340,40 @@ fn what_is_read_is_bounded_and_can_be_interrupted() {
 }
 
 #[test]
+fn what_is_remembered_of_one_series_is_bounded_too() {
+    let store = store();
+    // Empty tags are no labels: all are of one series, and none looks like another.
+    for at in 0..2_000 {
+        let tag = format!("tag-{at}");
+        let tags = [(tag.as_str(), ""), ("deployment", "the one of all of them")];
+        keep(
+            &store,
+            &envelope("a", at * MILLISECOND, &tags, counter("x", 1)),
+        );
+    }
+    let matchers = [Matcher::equal("source_id", "a")];
+    for (most_samples, enough) in [(2_000, false), (100_000, true)] {
+        let reader = StoreSeries {
+            store: &store,
+            view: View::of_query(Mode::Modern, 10_000),
+            scope: None,
+            interrupt: &|| None,
+        };
+        let found = reader.select(Selection {
+            matchers: &matchers,
+            start_ms: 0,
+            end_ms: 10_000,
+            most_samples,
+            only_newest: true,
+        });
+        match enough {
+            true => assert_eq!(found.unwrap().series.len(), 1),
+            false => assert_eq!(found.unwrap_err(), ReadError::TooManySamples),
+        }
+    }
+}
+
+#[test]
 fn only_sources_of_the_scope_are_read() {
     let store = store();
     for source in ["a", "b"] {
